@@ -1,0 +1,35 @@
+// Copyright The Wye Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Package fleet turns a ProxyFleet into running proxies, behind one small
+// interface: as a Deployment with what belongs to it, or as child processes.
+package fleet
+
+import (
+	"context"
+
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/wye-dev/wye/api/v1alpha1"
+)
+
+// Runtime makes fleets real.
+type Runtime interface {
+	// Apply brings what runs in line with the fleet's spec and the ports that
+	// its routes need. It returns without waiting for proxies to come up.
+	Apply(ctx context.Context, fleet *v1alpha1.ProxyFleet, ports []int32) error
+	// Observe says what runs.
+	Observe(ctx context.Context, fleet *v1alpha1.ProxyFleet) (Observed, error)
+	// Delete removes what the runtime made for a fleet that is gone.
+	Delete(ctx context.Context, fleet types.NamespacedName) error
+}
+
+// Observed is what runs of a fleet.
+type Observed struct {
+	Wanted    int32    // proxies that should run
+	Proxies   []string // names of those that run and are expected to be connected, sorted
+	Ready     int32    // of them, ready for connections
+	Updated   bool     // all of them are of the newest spec, and none is left over
+	Addresses []string // where clients reach the fleet
+	Selector  string   // of the pods, for the scale subresource
+}
