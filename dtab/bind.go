@@ -35,8 +35,8 @@ type Namers interface {
 type Interpreter struct {
 	Table  *Table
 	Namers Namers // nil knows nothing
-	// Steps bounds the resolutions of one Bind. 0 stands for DefaultSteps. What
-	// these resolutions build and look at is bounded in proportion.
+	// Steps bounds the resolutions of one Bind or Delegate. 0 stands for
+	// DefaultSteps. What these build and look at is bounded in proportion.
 	Steps int
 }
 
@@ -45,8 +45,9 @@ const (
 	DefaultSteps = 10000
 	// MaxDepth is how many resolutions may happen one inside the other.
 	MaxDepth = 100
-	// workPerStep is how many tree nodes and path segments a step may deal with, on average.
-	workPerStep = 100
+	// workPerStep is how many rules, tree nodes and path segments a step may deal
+	// with, on average.
+	workPerStep = 50
 )
 
 // Binding is the result of Bind.
@@ -83,8 +84,8 @@ type binder struct {
 // bindTree binds each leaf with the function given, and settles alternatives and
 // unions by what comes of it. weight is that of the innermost union around.
 func bindTree[L any](b *binder, t Tree[L], weight *float64, leaf func(L, *float64) (Tree[Bound], error)) (Tree[Bound], error) {
-	if !b.work(1) {
-		return Tree[Bound]{}, b.exhausted()
+	if err := b.work(1); err != nil {
+		return Tree[Bound]{}, err
 	}
 	switch t.Kind {
 	case Leaf:
@@ -155,7 +156,10 @@ func (b *binder) path(p Path, weight *float64) (Tree[Bound], error) {
 	}
 	defer b.leave()
 	var room [8]int32
-	matches := b.table.match(p, room[:0])
+	matches, err := b.match(p, room[:0])
+	if err != nil {
+		return Tree[Bound]{}, err
+	}
 	if len(matches) == 0 || len(matches) == 1 && b.table.dtab[matches[0]].Dst.Kind == Neg {
 		return b.concrete(p, weight)
 	}
@@ -163,8 +167,8 @@ func (b *binder) path(p Path, weight *float64) (Tree[Bound], error) {
 		e := &b.table.dtab[matches[i]]
 		rest := p[len(e.Prefix):]
 		return bindTree(b, e.Dst, weight, func(leaf Path, weight *float64) (Tree[Bound], error) {
-			if !b.work(len(leaf) + len(rest)) {
-				return Tree[Bound]{}, b.exhausted()
+			if err := b.work(len(leaf) + len(rest)); err != nil {
+				return Tree[Bound]{}, err
 			}
 			return b.path(concat(leaf, rest), weight)
 		})

@@ -36,19 +36,23 @@ func (r *resolver) enter(p Path) error {
 
 func (r *resolver) leave() { r.trail = r.trail[:len(r.trail)-1] }
 
-// work takes from the budget for tree nodes and path segments; false means that it is spent.
-func (r *resolver) work(n int) bool {
+// work takes from the budget for rules, tree nodes and path segments.
+func (r *resolver) work(n int) error {
 	r.effort -= n
-	return r.effort >= 0
-}
-
-// exhausted is the error for a budget that is spent.
-func (r *resolver) exhausted() error {
+	if r.effort >= 0 {
+		return nil
+	}
 	err := &PathError{Err: ErrSteps}
 	if len(r.trail) > 0 {
 		err.Path = r.trail[len(r.trail)-1]
 	}
 	return err
+}
+
+// match finds the rules for a path, as Table.match does.
+func (r *resolver) match(p Path, found []int32) ([]int32, error) {
+	matches, visited := r.table.match(p, found)
+	return matches, r.work(visited + len(matches))
 }
 
 // ask asks the namers, the caller's for /#/ and our own for /$/. All else is Neg.

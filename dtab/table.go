@@ -72,7 +72,7 @@ func (t *Table) Dtab() Dtab {
 // their prefixes are plays no part.
 func (t *Table) Lookup(p Path) Tree[Path] {
 	var room [8]int32
-	matches := t.match(p, room[:0])
+	matches, _ := t.match(p, room[:0])
 	switch len(matches) {
 	case 0:
 		return Tree[Path]{Kind: Neg}
@@ -98,37 +98,41 @@ func (e *Dentry) destination(p Path) Tree[Path] {
 // Matches are the indexes of the rules that match a path, in the order in which
 // they are tried: descending.
 func (t *Table) Matches(p Path) []int {
-	var matches []int
-	for _, index := range t.match(p, nil) {
-		matches = append(matches, int(index))
+	found, _ := t.match(p, nil)
+	matches := make([]int, len(found))
+	for i, index := range found {
+		matches[i] = int(index)
 	}
 	return matches
 }
 
 // match appends to found, which is empty, the indexes of the rules that match a
-// path, descending. It visits the prefixes in the table that the path begins
-// with: at most one for each segment, if there are no wildcards.
-func (t *Table) match(p Path, found []int32) []int32 {
+// path, descending. visited is what that cost: how many beginnings of prefixes
+// match the path. Without wildcards they are at most one more than it has segments.
+func (t *Table) match(p Path, found []int32) (matches []int32, visited int) {
 	if t == nil || len(t.nodes) == 0 {
-		return found
+		return found, 0
 	}
-	found = t.descend(0, p, found)
+	found = t.descend(0, p, found, &visited)
 	if len(found) > 1 {
-		slices.SortFunc(found, func(a, b int32) int { return int(b) - int(a) })
+		slices.Sort(found)
+		slices.Reverse(found)
 	}
-	return found
+	return found, visited
 }
 
-func (t *Table) descend(at int32, p Path, found []int32) []int32 {
+// descend adds the rules at a node and at those that the path leads to from there.
+func (t *Table) descend(at int32, p Path, found []int32, visited *int) []int32 {
+	*visited++
 	found = append(found, t.nodes[at].entries...)
 	if len(p) == 0 {
 		return found
 	}
 	if next, ok := t.edges[edge{at, p[0]}]; ok {
-		found = t.descend(next, p[1:], found)
+		found = t.descend(next, p[1:], found, visited)
 	}
 	if next := t.nodes[at].wildcard; next != 0 {
-		found = t.descend(next, p[1:], found)
+		found = t.descend(next, p[1:], found, visited)
 	}
 	return found
 }

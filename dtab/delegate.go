@@ -1,0 +1,253 @@
+// Copyright The Wye Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package dtab
+
+import "errors"
+
+// Delegation is a step by step account of how a name is resolved: a tree of all
+// rules and alternatives, taken or not, that end in bound names or in nothing.
+type Delegation struct {
+	Kind NodeKind
+	// Path that the node stands for. Where a rule says ~ it is empty.
+	Path Path
+	// Dentry by which the node was reached, nil if by none. It is part of the
+	// table's Dtab, at index Rule.
+	Dentry *Dentry
+	Rule   int // only with Dentry
+	// Children are what Path leads to: one for NodeDelegate and NodeTransformation, two or
+	// more for NodeAlt and NodeUnion. Weights are those of a union.
+	Children []WeightedDelegation
+	Bound    *Bound // of NodeLeaf and NodeTransformation
+	Name     string // of what transformed Children[0], for NodeTransformation
+	Err      error  // of NodeException
+}
+
+// WeightedDelegation is a child of a Delegation.
+type WeightedDelegation struct {
+	Weight float64
+	Tree   *Delegation
+}
+
+// NodeKind says what a Delegation is. The values are the types in its JSON form.
+type NodeKind string
+
+// The kinds of a Delegation.
+const (
+	NodeDelegate  NodeKind = "delegate"  // one rule matches
+	NodeAlt       NodeKind = "alt"       // several rules match, or a rule has alternatives
+	NodeUnion     NodeKind = "union"     // a rule has a union
+	NodeLeaf      NodeKind = "leaf"      // a concrete name
+	NodeNeg       NodeKind = "neg"       // nothing there
+	NodeFail      NodeKind = "fail"      // refused on purpose
+	NodeEmpty     NodeKind = "empty"     // exists, and has nobody
+	NodeException NodeKind = "exception" // an error, see Err
+	// NodeTransformation is a bound name whose addresses a transformer has changed.
+	// Binding here makes none; who wraps namers in transformers adds them.
+	NodeTransformation NodeKind = "transformation"
+)
+
+// Delegate resolves a path without taking short cuts. Errors below alternatives
+// and unions, and those of namers, are part of the result. The error is a
+// *PathError around ErrPending (all names have been asked for), ErrSteps, or an
+// error that is ErrDepth.
+func (in Interpreter) Delegate(path Path) (*Delegation, error) {
+	d := delegator{resolver: newResolver(in)}
+	node, err := d.path(path, reached{})
+	if err == nil {
+		err = d.pending
+	}
+	if err != nil {
+		return nil, err
+	}
+	return node.simplified(), nil
+}
+
+// delegator is one Delegate.
+type delegator struct {
+	resolver
+	pending error // the first, nil if there is none
+}
+
+// reached is how one comes to a path: by a rule, or by none.
+type reached struct {
+	dentry *Dentry
+	rule   int
+}
+
+func (by reached) node(kind NodeKind, p Path, children ...WeightedDelegation) *Delegation {
+	return &Delegation{Kind: kind, Path: p, Dentry: by.dentry, Rule: by.rule, Children: children}
+}
+
+func (by reached) exception(p Path, err error) *Delegation {
+	node := by.node(NodeException, p)
+	node.Err = err
+	return node
+}
+
+// path shows the resolution of a path.
+func (d *delegator) path(p Path, by reached) (*Delegation, error) {
+	if err := d.enter(p); err != nil {
+		return nil, inDelegation(err)
+	}
+	defer d.leave()
+	matches, err := d.match(p, nil)
+	if err != nil {
+		return nil, err
+	}
+	switch len(matches) {
+	case 0:
+		return d.concrete(p, by)
+	case 1:
+		child, err := d.rule(p, matches[0])
+		return by.node(NodeDelegate, p, WeightedDelegation{1, child}), err
+	}
+	node := by.node(NodeAlt, p)
+	for _, index := range matches {
+		child, err := d.rule(p, index)
+		if err := node.add(1, child, err); err != nil {
+			return nil, err
+		}
+	}
+	return node, nil
+}
+
+// rule shows what becomes of a path by one rule that matches it.
+func (d *delegator) rule(p Path, index int32) (*Delegation, error) {
+	e := &d.table.dtab[index]
+	by := reached{dentry: e, rule: int(index)}
+	rest := p[len(e.Prefix):]
+	return delegateTree(d, e.Dst, p, by, func(leaf Path) (*Delegation, error) {
+		if err := d.work(len(leaf) + len(rest)); err != nil {
+			return nil, err
+		}
+		return d.path(concat(leaf, rest), by)
+	})
+}
+
+// concrete shows what namers say of a path.
+func (d *delegator) concrete(p Path, by reached) (*Delegation, error) {
+	t, err := d.ask(p)
+	switch {
+	case errors.Is(err, ErrPending):
+		if d.pending == nil {
+			d.pending = &PathError{Path: p, Err: err}
+		}
+		return by.node(NodeNeg, p), nil
+	case err != nil:
+		return by.exception(p, &PathError{Path: p, Err: err}), nil
+	case t.Kind == Neg:
+		return by.node(NodeNeg, p), nil
+	}
+	return delegateTree(d, t, p, by, func(n Name) (*Delegation, error) {
+		if n.Bound == nil {
+			return d.path(n.Path, by)
+		}
+		node := by.node(NodeLeaf, p)
+		node.Bound = n.Bound
+		return node, nil
+	})
+}
+
+// delegateTree shows a tree that the path p led to; leaf shows its leaves.
+func delegateTree[L any](d *delegator, t Tree[L], p Path, by reached, leaf func(L) (*Delegation, error)) (*Delegation, error) {
+	if err := d.work(1); err != nil {
+		return nil, err
+	}
+	switch t.Kind {
+	case Leaf:
+		return leaf(t.Leaf)
+	case Fail:
+		return by.node(NodeFail, p), nil
+	case Empty:
+		return by.node(NodeEmpty, p), nil
+	case Alt, Union:
+		return delegateChildren(d, t, p, by, leaf)
+	}
+	return by.node(NodeNeg, Path{}), nil
+}
+
+func delegateChildren[L any](d *delegator, t Tree[L], p Path, by reached, leaf func(L) (*Delegation, error)) (*Delegation, error) {
+	if len(t.Children) == 1 {
+		child, err := delegateTree(d, t.Children[0].Tree, p, by, leaf)
+		return by.node(NodeDelegate, p, WeightedDelegation{1, child}), err
+	}
+	node := by.node(NodeAlt, p)
+	if t.Kind == Union {
+		node.Kind = NodeUnion
+	}
+	for _, c := range t.Children {
+		child, err := delegateTree(d, c.Tree, p, by, leaf)
+		if err := node.add(c.Weight, child, err); err != nil {
+			return nil, err
+		}
+	}
+	return node, nil
+}
+
+// add adds a child to alternatives or a union. If it failed, an exception takes
+// its place, except that a spent budget ends it all.
+func (n *Delegation) add(weight float64, child *Delegation, err error) error {
+	if errors.Is(err, ErrSteps) {
+		return err
+	}
+	if err != nil {
+		child = reached{n.Dentry, n.Rule}.exception(n.Path, err)
+	}
+	n.Children = append(n.Children, WeightedDelegation{weight, child})
+	return nil
+}
+
+// simplified drops the steps that say nothing: a delegate around a node of the
+// same path (which is then reached by the delegate's rule), and alternatives
+// directly inside alternatives of the same path.
+func (n *Delegation) simplified() *Delegation {
+	result := *n
+	result.Children = nil
+	for _, c := range n.Children {
+		child := c.Tree.simplified()
+		if n.Kind == NodeAlt && child.Kind == NodeAlt && child.Path.Equal(n.Path) {
+			result.Children = append(result.Children, child.Children...)
+			continue
+		}
+		result.Children = append(result.Children, WeightedDelegation{c.Weight, child})
+	}
+	switch n.Kind {
+	case NodeAlt, NodeUnion:
+		if len(result.Children) == 0 {
+			result.Kind = NodeNeg
+		}
+	case NodeDelegate:
+		return result.collapsed()
+	}
+	return &result
+}
+
+// collapsed is the only child of a delegate if it says as much, or else the delegate.
+func (n *Delegation) collapsed() *Delegation {
+	child := *n.Children[0].Tree
+	switch {
+	case child.Kind == NodeNeg, child.Kind == NodeFail, child.Kind == NodeEmpty, !child.Path.Equal(n.Path):
+		return n
+	case child.Kind == NodeTransformation:
+		return &child
+	}
+	child.Dentry, child.Rule = n.Dentry, n.Rule
+	return &child
+}
+
+// delegateDepth is ErrDepth in the words that linkerd has for delegation.
+type delegateDepth struct{}
+
+func (delegateDepth) Error() string { return "Max recursion level reached." }
+
+func (delegateDepth) Is(target error) bool { return target == ErrDepth }
+
+// inDelegation gives an error of resolving the text that it has in a delegation.
+func inDelegation(err error) error {
+	var at *PathError
+	if errors.As(err, &at) && errors.Is(err, ErrDepth) {
+		at.Err = delegateDepth{}
+	}
+	return err
+}
