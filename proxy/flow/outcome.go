@@ -1,0 +1,84 @@
+// Copyright The Wye Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package flow
+
+// Outcome is how a connection ended. Its printed form is a metric label.
+type Outcome uint8
+
+// Every way a connection can end, once accepted.
+const (
+	// Open: it has not ended.
+	Open Outcome = iota
+	// Completed: both sides closed in order.
+	Completed
+	// ClientReset: the client aborted it, or can no longer be reached.
+	ClientReset
+	// BackendReset: the endpoint aborted it, or can no longer be reached.
+	BackendReset
+	// IdleTimeout: no byte moved either way for the route's idle timeout.
+	IdleTimeout
+	// LifetimeExceeded: it reached the route's lifetime.
+	LifetimeExceeded
+	// DrainDeadline: the proxy stopped and could wait no longer.
+	DrainDeadline
+	// NoRoute: the listener has no route.
+	NoRoute
+	// NoDestination: the route's tree sends it nowhere: a name that does not
+	// exist, one that is refused on purpose, the share of an empty name, or
+	// weights that are all 0.
+	NoDestination
+	// NoEndpoints: the arm's pool has no endpoints.
+	NoEndpoints
+	// ConnectFailed: every endpoint that was tried refused or could not be reached.
+	ConnectFailed
+	// ConnectTimeout: no endpoint answered within the connect timeout.
+	ConnectTimeout
+	// Redistributed: the arm had no endpoint that could be reached, and the
+	// connection went to another arm, where it is counted anew.
+	Redistributed
+
+	outcomes // their number
+)
+
+// Outcomes lists every outcome that a connection can end with.
+func Outcomes() []Outcome {
+	all := make([]Outcome, 0, outcomes-1)
+	for o := Completed; o < outcomes; o++ {
+		all = append(all, o)
+	}
+	return all
+}
+
+// String is the outcome's label, in snake case.
+func (o Outcome) String() string {
+	switch o {
+	case Open:
+		return "open"
+	case Completed:
+		return "completed"
+	case ClientReset:
+		return "client_reset"
+	case BackendReset:
+		return "backend_reset"
+	case IdleTimeout:
+		return "idle_timeout"
+	case LifetimeExceeded:
+		return "lifetime_exceeded"
+	case DrainDeadline:
+		return "drain_deadline"
+	case NoRoute:
+		return "no_route"
+	case NoDestination:
+		return "no_destination"
+	case NoEndpoints:
+		return "no_endpoints"
+	case ConnectFailed:
+		return "connect_failed"
+	case ConnectTimeout:
+		return "connect_timeout"
+	case Redistributed:
+		return "redistributed"
+	}
+	return "unknown"
+}
