@@ -28,6 +28,7 @@ type Pool struct {
 	name      string
 	targets   []Target
 	endpoints []*Endpoint // of targets
+	weights   []float64   // of targets, as parts of the largest; nil when all are equal
 	sums      []float64   // of the weights up to and with each target; nil when all are equal
 	retired   []*Endpoint // no longer targets, but may have connections
 }
@@ -55,7 +56,7 @@ func NewPool(name string, targets []Target, old *Pool) *Pool {
 		even = even && t.Weight == targets[0].Weight
 	}
 	if !even {
-		p.sums = sums(p.targets)
+		p.weigh()
 	}
 	if old != nil {
 		p.retired = old.outgoing(wanted)
@@ -126,7 +127,7 @@ func (p *Pool) draw() (int, int) {
 	total := p.sums[n-1]
 	i := p.at(rand.Float64() * total)
 	// The second is drawn from what is left when i is cut out.
-	weight := p.targets[i].Weight
+	weight := p.weights[i]
 	r := rand.Float64() * (total - weight)
 	if r >= p.sums[i]-weight {
 		r += weight
@@ -145,8 +146,11 @@ func (p *Pool) at(r float64) int {
 
 // better is the one of two endpoints with less load for its weight; i if they are equal.
 func (p *Pool) better(i, j int) int {
-	// (load + 1) / weight, multiplied out.
-	if float64(p.endpoints[j].Load()+1)*p.targets[i].Weight < float64(p.endpoints[i].Load()+1)*p.targets[j].Weight {
+	loadI, loadJ := float64(p.endpoints[i].Load()+1), float64(p.endpoints[j].Load()+1)
+	if p.weights != nil { // (load + 1) / weight, multiplied out
+		loadI, loadJ = loadI*p.weights[j], loadJ*p.weights[i]
+	}
+	if loadJ < loadI {
 		return j
 	}
 	return i
@@ -199,11 +203,16 @@ func (p *Pool) outgoing(wanted map[netip.AddrPort]bool) []*Endpoint {
 	return out
 }
 
-func sums(targets []Target) []float64 {
-	sums, sum := make([]float64, len(targets)), 0.0
-	for i, t := range targets {
-		sum += t.Weight
-		sums[i] = sum
+// weigh fills in weights and sums. Parts of the largest weight neither overflow
+// nor differ in what they mean.
+func (p *Pool) weigh() {
+	largest, sum := 0.0, 0.0
+	for _, t := range p.targets {
+		largest = max(largest, t.Weight)
 	}
-	return sums
+	for _, t := range p.targets {
+		p.weights = append(p.weights, t.Weight/largest)
+		sum += t.Weight / largest
+		p.sums = append(p.sums, sum)
+	}
 }

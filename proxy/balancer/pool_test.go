@@ -42,14 +42,14 @@ func open(t *testing.T, p *balancer.Pool, n int) map[netip.AddrPort]int {
 }
 
 func TestOpenConnectionsSettleInProportionToWeights(t *testing.T) {
-	for _, weights := range [][]float64{{1, 1}, {1, 1, 1, 1, 1}, {3, 1}, {10, 1, 1, 1, 1, 1, 1, 1, 1, 1}, {0.5, 0.25, 0.25}} {
+	for _, weights := range [][]float64{{1, 1}, {1, 1, 1, 1, 1}, {3, 1}, {10, 1, 1, 1, 1, 1, 1, 1, 1, 1}, {0.5, 0.25, 0.25}, {1e308, 1e308, 1e307}} {
 		sum := 0.0
 		for _, w := range weights {
-			sum += w
+			sum += w / weights[0]
 		}
 		counts := open(t, balancer.NewPool("p", targets(weights...), nil), 4000)
 		for i, w := range weights {
-			got, want := float64(counts[addr(i+1)]), 4000*w/sum
+			got, want := float64(counts[addr(i+1)]), 4000*w/weights[0]/sum
 			if math.Abs(got-want) > 0.1*want {
 				t.Errorf("weights %v: endpoint %d holds %v of 4000 connections, want about %v", weights, i, got, want)
 			}

@@ -10,8 +10,10 @@
 package plan
 
 import (
-	pushv1 "github.com/wye-dev/wye/api/push/v1"
+	"time"
+
 	"github.com/wye-dev/wye/proxy/balancer"
+	"github.com/wye-dev/wye/proxy/router"
 )
 
 // Plan is what a proxy is to serve. It is immutable, but for the live state
@@ -21,6 +23,8 @@ type Plan struct {
 	Listeners  map[string]*Listener      // name -> listener
 	Routes     map[string]*Route         // name -> route, each on a listener of Listeners
 	Pools      map[string]*balancer.Pool // name -> endpoint set
+
+	outgoing map[string]*balancer.Pool // name -> pool that is no longer in the config, but has connections
 }
 
 // Listener is a port to accept on.
@@ -32,11 +36,25 @@ type Listener struct {
 
 // Route says where the connections of a listener go.
 type Route struct {
-	Name     string
-	Listener string
-	Hash     string
+	Name         string
+	Listener     string
+	Hash         string
+	Timeouts     Timeouts
+	Redistribute bool // a connection whose arm cannot be reached goes to another
+
+	Chooser *router.Chooser
+	Pools   []*balancer.Pool // of the arms, by the chooser's indexes
 }
 
-// Build makes the plan of a config. old is the plan being served, nil for none.
-// Refusals are sorted by kind and name and stay the same while their cause does.
-func Build(config *pushv1.Config, old *Plan) (*Plan, []*pushv1.Refusal) { panic("contract") }
+// Timeouts of a route's connections.
+type Timeouts struct {
+	Connect  time.Duration // of all dials of a connection together, above 0
+	Idle     time.Duration // 0: never
+	Lifetime time.Duration // 0: no limit
+}
+
+// Defaults of the timeouts that a route leaves open.
+const (
+	DefaultConnect = 5 * time.Second
+	DefaultIdle    = time.Hour
+)

@@ -1,0 +1,206 @@
+// Copyright The Wye Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package plan
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+
+	pushv1 "github.com/wye-dev/wye/api/push/v1"
+	"github.com/wye-dev/wye/proxy/balancer"
+)
+
+// Build makes the plan of a config. old is the plan being served, nil for none.
+//
+// A refused listener or pool stays as old has it; a refused route, and one that
+// the config retains, stays as old has it with its listener and pools, unless its
+// listener has been given to another. Of two resources with one name, two
+// listeners with one port and two routes on one listener the first is taken.
+// Refusals have reason INVALID, are sorted by kind and name, and stay the same
+// while their cause does.
+func Build(config *pushv1.Config, old *Plan) (*Plan, []*pushv1.Refusal) {
+	if old == nil {
+		old = &Plan{}
+	}
+	b := &building{
+		old: old,
+		plan: &Plan{
+			Generation: config.GetGeneration(),
+			Listeners:  map[string]*Listener{},
+			Routes:     map[string]*Route{},
+			Pools:      map[string]*balancer.Pool{},
+			outgoing:   map[string]*balancer.Pool{},
+		},
+		ports: map[uint16]string{},
+	}
+	b.addPools(config.GetPools())
+	b.addListeners(config.GetListeners())
+	kept := append(b.addRoutes(config.GetRoutes()), config.GetRetained()...)
+	for _, name := range kept {
+		b.keepRoute(name)
+	}
+	b.keepOutgoing()
+	slices.SortFunc(b.refused, func(x, y *pushv1.Refusal) int {
+		return cmp.Or(cmp.Compare(x.Resource.Kind, y.Resource.Kind), cmp.Compare(x.Resource.Name, y.Resource.Name),
+			cmp.Compare(x.Message, y.Message))
+	})
+	return b.plan, b.refused
+}
+
+type building struct {
+	old     *Plan
+	plan    *Plan
+	ports   map[uint16]string // port -> listener that has it
+	refused []*pushv1.Refusal
+}
+
+func (b *building) refuse(kind pushv1.ResourceKind, name string, cause error) {
+	b.refused = append(b.refused, &pushv1.Refusal{
+		Resource: &pushv1.ResourceName{Kind: kind, Name: name},
+		Reason:   pushv1.RefusalReason_REFUSAL_REASON_INVALID,
+		Message:  cause.Error(),
+	})
+}
+
+func (b *building) addPools(pools []*pushv1.Pool) {
+	for _, p := range pools {
+		name := p.GetName()
+		targets, err := targets(p.GetEndpoints())
+		if _, double := b.plan.Pools[name]; double {
+			err = fmt.Errorf("pool %q is there twice", name)
+		} else if name == "" {
+			err = fmt.Errorf("a pool of %d endpoints has no name", len(p.GetEndpoints()))
+		}
+		if err != nil {
+			b.refuse(pushv1.ResourceKind_RESOURCE_KIND_POOL, name, err)
+			b.keepPool(name)
+			continue
+		}
+		before := b.oldPool(name)
+		if before == nil || !before.Has(targets) {
+			before = balancer.NewPool(name, targets, before)
+		}
+		b.plan.Pools[name] = before
+	}
+}
+
+// oldPool is what is known of a pool from before.
+func (b *building) oldPool(name string) *balancer.Pool {
+	if p := b.old.Pools[name]; p != nil {
+		return p
+	}
+	return b.old.outgoing[name]
+}
+
+func (b *building) keepPool(name string) {
+	if p := b.old.Pools[name]; p != nil && b.plan.Pools[name] == nil {
+		b.plan.Pools[name] = p
+	}
+}
+
+func (b *building) addListeners(listeners []*pushv1.Listener) {
+	// First those that are good, so that one which is kept takes no port from them.
+	var kept []string
+	for _, l := range listeners {
+		if err := b.addListener(l.GetName(), l.GetPort()); err != nil {
+			b.refuse(pushv1.ResourceKind_RESOURCE_KIND_LISTENER, l.GetName(), err)
+			kept = append(kept, l.GetName())
+		}
+	}
+	for _, name := range kept {
+		b.keepListener(name)
+	}
+}
+
+func (b *building) addListener(name string, port uint32) error {
+	switch {
+	case name == "":
+		return fmt.Errorf("the listener on port %d has no name", port)
+	case b.plan.Listeners[name] != nil:
+		return fmt.Errorf("listener %q is there twice", name)
+	case port < 1 || port > 65535:
+		return fmt.Errorf("port %d of listener %q is not in 1 to 65535", port, name)
+	}
+	if other, taken := b.ports[uint16(port)]; taken {
+		return fmt.Errorf("port %d of listener %q is listener %q's", port, name, other)
+	}
+	b.ports[uint16(port)] = name
+	b.plan.Listeners[name] = &Listener{Name: name, Port: uint16(port)}
+	return nil
+}
+
+// keepListener goes on with the listener that old has, if nothing has taken its
+// place. It tells whether the plan has the listener now.
+func (b *building) keepListener(name string) bool {
+	if b.plan.Listeners[name] != nil {
+		return true
+	}
+	before := b.old.Listeners[name]
+	return before != nil && b.addListener(name, uint32(before.Port)) == nil
+}
+
+// addRoutes returns the names of those it refused.
+func (b *building) addRoutes(routes []*pushv1.Route) (refused []string) {
+	for _, r := range routes {
+		route, err := b.route(r)
+		if err != nil {
+			b.refuse(pushv1.ResourceKind_RESOURCE_KIND_ROUTE, r.GetName(), err)
+			refused = append(refused, r.GetName())
+			continue
+		}
+		b.plan.Routes[route.Name] = route
+		b.plan.Listeners[route.Listener].Route = route
+	}
+	return refused
+}
+
+// keepRoute goes on with the route that old has, if its listener is free. Its
+// pools are the newest that there are.
+func (b *building) keepRoute(name string) {
+	before := b.old.Routes[name]
+	if before == nil || b.plan.Routes[name] != nil || !b.keepListener(before.Listener) {
+		return
+	}
+	l := b.plan.Listeners[before.Listener]
+	if l.Route != nil {
+		return
+	}
+	for _, p := range before.Pools {
+		b.keepPool(p.Name())
+	}
+	route := before.with(b.plan.Pools)
+	b.plan.Routes[name] = route
+	l.Route = route
+}
+
+// with is the route over the pools of those names; the same if they are the same.
+func (r *Route) with(pools map[string]*balancer.Pool) *Route {
+	now := make([]*balancer.Pool, len(r.Pools))
+	for i, p := range r.Pools {
+		now[i] = pools[p.Name()]
+	}
+	if slices.Equal(now, r.Pools) {
+		return r
+	}
+	next := *r
+	next.Pools = now
+	return &next
+}
+
+// keepOutgoing remembers pools that have left the config while they have
+// connections, so that one which comes back has its load. Those that have only
+// just left may still be picked from, and are remembered once in any case.
+func (b *building) keepOutgoing() {
+	maps.Copy(b.plan.outgoing, b.old.Pools)
+	for name, p := range b.old.outgoing {
+		if !p.Idle() {
+			b.plan.outgoing[name] = p
+		}
+	}
+	for name := range b.plan.Pools {
+		delete(b.plan.outgoing, name)
+	}
+}

@@ -1,0 +1,214 @@
+// Copyright The Wye Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package plan
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"net/netip"
+	"time"
+
+	"google.golang.org/protobuf/types/known/durationpb"
+
+	pushv1 "github.com/wye-dev/wye/api/push/v1"
+	"github.com/wye-dev/wye/dtab"
+	"github.com/wye-dev/wye/proxy/balancer"
+	"github.com/wye-dev/wye/proxy/router"
+)
+
+// Limits of a route's tree. Bound trees of real tables are far below.
+const (
+	maxDepth = 100
+	maxNodes = 4096
+)
+
+// route reads a route, whose listener and pools must be in the plan.
+func (b *building) route(r *pushv1.Route) (*Route, error) {
+	if err := b.place(r); err != nil {
+		return nil, err
+	}
+	timeouts, err := timeouts(r.GetTimeouts())
+	if err != nil {
+		return nil, err
+	}
+	redistribute, err := redistribute(r.GetOnUnavailable())
+	if err != nil {
+		return nil, err
+	}
+	before := b.old.Routes[r.GetName()]
+	if before != nil && r.GetHash() != "" && before.Hash == r.GetHash() && b.havePools(before) {
+		return before.with(b.plan.Pools), nil
+	}
+	next := &Route{
+		Name:         r.GetName(),
+		Listener:     r.GetListener(),
+		Hash:         r.GetHash(),
+		Timeouts:     timeouts,
+		Redistribute: redistribute,
+	}
+	if next.Chooser, err = chooser(r.GetTree()); err != nil {
+		return nil, err
+	}
+	for _, arm := range next.Chooser.Arms() {
+		pool := b.plan.Pools[arm.Pool]
+		if pool == nil {
+			return nil, fmt.Errorf("arm %q goes to pool %q, which is not there", arm.Arm, arm.Pool)
+		}
+		next.Pools = append(next.Pools, pool)
+	}
+	return next, nil
+}
+
+// place checks that the route has a name and a listener of its own.
+func (b *building) place(r *pushv1.Route) error {
+	if r.GetName() == "" {
+		return fmt.Errorf("the route on listener %q has no name", r.GetListener())
+	}
+	if b.plan.Routes[r.GetName()] != nil {
+		return fmt.Errorf("route %q is there twice", r.GetName())
+	}
+	l := b.plan.Listeners[r.GetListener()]
+	if l == nil {
+		return fmt.Errorf("listener %q is not there", r.GetListener())
+	}
+	if l.Route != nil {
+		return fmt.Errorf("listener %q already has route %q", l.Name, l.Route.Name)
+	}
+	return nil
+}
+
+func (b *building) havePools(r *Route) bool {
+	for _, p := range r.Pools {
+		if b.plan.Pools[p.Name()] == nil {
+			return false
+		}
+	}
+	return true
+}
+
+func chooser(t *pushv1.Tree) (*router.Chooser, error) {
+	nodes := 0
+	tree, err := tree(t, 1, &nodes)
+	if err != nil {
+		return nil, err
+	}
+	shares, err := router.Flatten(tree)
+	if err != nil {
+		return nil, err
+	}
+	return router.NewChooser(shares), nil
+}
+
+// tree reads a tree from the wire. nodes counts those read so far.
+func tree(t *pushv1.Tree, depth int, nodes *int) (dtab.Tree[router.Leaf], error) {
+	if *nodes++; *nodes > maxNodes {
+		return dtab.Tree[router.Leaf]{}, fmt.Errorf("the tree has more than %d nodes", maxNodes)
+	}
+	if depth > maxDepth {
+		return dtab.Tree[router.Leaf]{}, fmt.Errorf("the tree is more than %d levels deep", maxDepth)
+	}
+	switch k := t.GetKind().(type) {
+	case *pushv1.Tree_Neg:
+		return dtab.Tree[router.Leaf]{Kind: dtab.Neg}, nil
+	case *pushv1.Tree_Fail:
+		return dtab.Tree[router.Leaf]{Kind: dtab.Fail}, nil
+	case *pushv1.Tree_Empty:
+		return dtab.Tree[router.Leaf]{Kind: dtab.Empty}, nil
+	case *pushv1.Tree_Leaf:
+		leaf := router.Leaf{Arm: k.Leaf.GetArm(), Pool: k.Leaf.GetPool()}
+		return dtab.Tree[router.Leaf]{Kind: dtab.Leaf, Leaf: leaf}, nil
+	case *pushv1.Tree_Alt:
+		alt := make([]*pushv1.Weighted, len(k.Alt.GetTrees()))
+		for i, c := range k.Alt.GetTrees() {
+			alt[i] = &pushv1.Weighted{Weight: 1, Tree: c}
+		}
+		return branch(dtab.Alt, alt, depth, nodes)
+	case *pushv1.Tree_Union:
+		return branch(dtab.Union, k.Union.GetTrees(), depth, nodes)
+	default:
+		return dtab.Tree[router.Leaf]{}, errors.New("the tree has a node without a kind, or of one that this version does not know")
+	}
+}
+
+func branch(kind dtab.Kind, children []*pushv1.Weighted, depth int, nodes *int) (dtab.Tree[router.Leaf], error) {
+	t := dtab.Tree[router.Leaf]{Kind: kind}
+	for _, c := range children {
+		child, err := tree(c.GetTree(), depth+1, nodes)
+		if err != nil {
+			return t, err
+		}
+		t.Children = append(t.Children, dtab.Weighted[router.Leaf]{Weight: c.GetWeight(), Tree: child})
+	}
+	return t, nil
+}
+
+func timeouts(t *pushv1.Timeouts) (Timeouts, error) {
+	connect, err := duration("connect timeout", t.GetConnect(), DefaultConnect)
+	if err != nil {
+		return Timeouts{}, err
+	}
+	if connect == 0 {
+		return Timeouts{}, errors.New("connect timeout is 0, which leaves no time to connect")
+	}
+	idle, err := duration("idle timeout", t.GetIdle(), DefaultIdle)
+	if err != nil {
+		return Timeouts{}, err
+	}
+	lifetime, err := duration("lifetime", t.GetLifetime(), 0)
+	if err != nil {
+		return Timeouts{}, err
+	}
+	return Timeouts{Connect: connect, Idle: idle, Lifetime: lifetime}, nil
+}
+
+func duration(what string, d *durationpb.Duration, unset time.Duration) (time.Duration, error) {
+	if d == nil {
+		return unset, nil
+	}
+	if err := d.CheckValid(); err != nil {
+		return 0, fmt.Errorf("%s: %w", what, err)
+	}
+	if d.AsDuration() < 0 {
+		return 0, fmt.Errorf("%s %s is negative", what, d.AsDuration())
+	}
+	return d.AsDuration(), nil
+}
+
+func redistribute(o pushv1.OnUnavailable) (bool, error) {
+	switch o {
+	case pushv1.OnUnavailable_ON_UNAVAILABLE_UNSPECIFIED, pushv1.OnUnavailable_ON_UNAVAILABLE_REFUSE:
+		return false, nil
+	case pushv1.OnUnavailable_ON_UNAVAILABLE_REDISTRIBUTE:
+		return true, nil
+	default:
+		return false, fmt.Errorf("on_unavailable is %d, which this version does not know", o)
+	}
+}
+
+// targets reads the endpoints of a pool.
+func targets(endpoints []*pushv1.Endpoint) ([]balancer.Target, error) {
+	targets := make([]balancer.Target, 0, len(endpoints))
+	for i, e := range endpoints {
+		ip, err := netip.ParseAddr(e.GetAddress())
+		switch {
+		case err != nil:
+			return nil, fmt.Errorf("address %q of endpoint %d is not an IP address", e.GetAddress(), i)
+		case ip.Zone() != "":
+			return nil, fmt.Errorf("address %q of endpoint %d has a zone", e.GetAddress(), i)
+		case e.GetPort() < 1 || e.GetPort() > 65535:
+			return nil, fmt.Errorf("port %d of endpoint %s is not in 1 to 65535", e.GetPort(), ip)
+		}
+		weight := e.GetWeight()
+		if weight == 0 {
+			weight = 1
+		}
+		if math.IsNaN(weight) || math.IsInf(weight, 0) || weight < 0 {
+			return nil, fmt.Errorf("weight %v of endpoint %s is not a finite number above 0", e.GetWeight(), ip)
+		}
+		addr := netip.AddrPortFrom(ip.Unmap(), uint16(e.GetPort()))
+		targets = append(targets, balancer.Target{Addr: addr, Weight: weight, Node: e.GetNode()})
+	}
+	return targets, nil
+}
