@@ -38,17 +38,9 @@ const (
 	// connection went to another arm, where it is counted anew.
 	Redistributed
 
-	outcomes // their number
+	// Outcomes is their number.
+	Outcomes
 )
-
-// Outcomes lists every outcome that a connection can end with.
-func Outcomes() []Outcome {
-	all := make([]Outcome, 0, outcomes-1)
-	for o := Completed; o < outcomes; o++ {
-		all = append(all, o)
-	}
-	return all
-}
 
 // String is the outcome's label, in snake case.
 func (o Outcome) String() string {

@@ -143,6 +143,16 @@ func (c *Chooser) Instead(tried Set) int {
 	return best
 }
 
+// Left tells whether an arm with a share is left besides those tried.
+func (c *Chooser) Left(tried Set) bool {
+	for i := range c.arms {
+		if c.parts[i] > 0 && !tried.Has(i) {
+			return true
+		}
+	}
+	return false
+}
+
 func (c *Chooser) choice(part int) int {
 	if part == len(c.arms) {
 		return Nowhere

@@ -1,0 +1,80 @@
+// Copyright The Wye Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package metrics
+
+import (
+	"sync/atomic"
+	"time"
+
+	"github.com/wye-dev/wye/proxy/balancer"
+	"github.com/wye-dev/wye/proxy/flow"
+)
+
+// buckets are upper bounds of a histogram's buckets, inclusive.
+type buckets [14]time.Duration
+
+func connectBuckets() buckets {
+	const us, ms = time.Microsecond, time.Millisecond
+	return buckets{
+		500 * us, 1 * ms, 2500 * us, 5 * ms, 10 * ms, 25 * ms, 50 * ms, 100 * ms,
+		250 * ms, 500 * ms, 1000 * ms, 2500 * ms, 5000 * ms, 10000 * ms,
+	}
+}
+
+// Arm counts the connections of one arm. Its methods may be called from any thread.
+type Arm struct {
+	metrics *Metrics
+	labels  labels
+	pool    atomic.Pointer[balancer.Pool] // nil when there is no pool to the labels
+
+	accepted atomic.Int64
+	active   atomic.Int64
+	closed   [flow.Outcomes]atomic.Int64 // by outcome
+	received atomic.Int64
+	sent     atomic.Int64
+	retries  atomic.Int64
+
+	connects    [len(buckets{}) + 1]atomic.Int64 // by bucket, the last without a bound
+	connectTime atomic.Int64                     // sum, in nanoseconds
+}
+
+func (a *Arm) accept() {
+	a.accepted.Add(1)
+	a.active.Add(1)
+}
+
+// Dialled counts attempts to connect to an endpoint, of one connection.
+func (a *Arm) Dialled(dials int) {
+	if dials > 1 {
+		a.retries.Add(int64(dials - 1))
+	}
+}
+
+// Connected counts a connection that reached an endpoint after so long.
+func (a *Arm) Connected(after time.Duration) {
+	bucket := 0
+	for bounds := connectBuckets(); bucket < len(bounds) && after > bounds[bucket]; {
+		bucket++
+	}
+	a.connects[bucket].Add(1)
+	a.connectTime.Add(int64(after))
+}
+
+// Moved counts payload bytes from the client and to the client.
+func (a *Arm) Moved(received, sent int64) {
+	if received != 0 {
+		a.received.Add(received)
+	}
+	if sent != 0 {
+		a.sent.Add(sent)
+	}
+}
+
+// Closed counts the end of a connection.
+func (a *Arm) Closed(o flow.Outcome) {
+	a.closed[o].Add(1)
+	if a.active.Add(-1) == 0 {
+		a.metrics.forget(a)
+	}
+}

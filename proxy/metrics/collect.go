@@ -1,0 +1,101 @@
+// Copyright The Wye Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package metrics
+
+import (
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/wye-dev/wye/proxy/flow"
+)
+
+// descs are the metrics. They are made anew for each scrape rather than kept in
+// package variables.
+type descs struct {
+	accepted, active, closed   *prometheus.Desc
+	received, sent             *prometheus.Desc
+	connect, retries, endpoint *prometheus.Desc
+}
+
+func describe() descs {
+	desc := func(name, help string, more ...string) *prometheus.Desc {
+		return prometheus.NewDesc("wye_proxy_"+name, help, append([]string{"listener", "route", "arm"}, more...), nil)
+	}
+	return descs{
+		accepted: desc("connections_accepted_total", "Connections that the router gave to the arm."),
+		active:   desc("connections_active", "Connections of the arm that have not ended."),
+		closed:   desc("connections_closed_total", "Connections of the arm that have ended, by how.", "outcome"),
+		received: desc("received_bytes_total", "Payload from clients that was written to endpoints. Moves while connections are open."),
+		sent:     desc("sent_bytes_total", "Payload from endpoints that was written to clients. Moves while connections are open."),
+		connect:  desc("connect_duration_seconds", "Time from the choice of the arm to being connected to an endpoint, of connections that were."),
+		retries:  desc("connect_retries_total", "Attempts to connect to another endpoint of the arm after one that failed."),
+		endpoint: desc("endpoints", "Endpoints of the arm: available to new connections, or retired (gone from the pool, and still with connections).", "state"),
+	}
+}
+
+// Describe is the prometheus.Collector's.
+func (m *Metrics) Describe(ch chan<- *prometheus.Desc) {
+	d := describe()
+	for _, desc := range []*prometheus.Desc{d.accepted, d.active, d.closed, d.received, d.sent, d.connect, d.retries, d.endpoint} {
+		ch <- desc
+	}
+}
+
+// Collect is the prometheus.Collector's.
+func (m *Metrics) Collect(ch chan<- prometheus.Metric) {
+	m.mu.RLock()
+	arms := make([]*Arm, 0, len(m.arms))
+	for _, a := range m.arms {
+		arms = append(arms, a)
+	}
+	m.mu.RUnlock()
+	d := describe()
+	for _, a := range arms {
+		a.collect(d, ch)
+	}
+}
+
+func (a *Arm) collect(d descs, ch chan<- prometheus.Metric) {
+	send := func(desc *prometheus.Desc, kind prometheus.ValueType, value int64, more ...string) {
+		ch <- prometheus.MustNewConstMetric(desc, kind, float64(value), append(a.labels.values(), more...)...)
+	}
+	// What counts ends is read before what counts beginnings, so that no scrape
+	// shows more ends.
+	for o := flow.Completed; o < flow.Outcomes; o++ {
+		send(d.closed, prometheus.CounterValue, a.closed[o].Load(), o.String())
+	}
+	send(d.active, prometheus.GaugeValue, a.active.Load())
+	send(d.accepted, prometheus.CounterValue, a.accepted.Load())
+	send(d.received, prometheus.CounterValue, a.received.Load())
+	send(d.sent, prometheus.CounterValue, a.sent.Load())
+	send(d.retries, prometheus.CounterValue, a.retries.Load())
+	a.collectConnects(d.connect, ch)
+	if pool := a.pool.Load(); pool != nil {
+		send(d.endpoint, prometheus.GaugeValue, int64(pool.Len()), "available")
+		send(d.endpoint, prometheus.GaugeValue, int64(pool.Retired()), "retired")
+	}
+}
+
+func (a *Arm) collectConnects(desc *prometheus.Desc, ch chan<- prometheus.Metric) {
+	var count uint64
+	counts := make(map[float64]uint64, len(buckets{}))
+	for i, bound := range connectBuckets() {
+		count += uint64(a.connects[i].Load())
+		counts[bound.Seconds()] = count
+	}
+	count += uint64(a.connects[len(buckets{})].Load())
+	sum := time.Duration(a.connectTime.Load()).Seconds()
+	ch <- prometheus.MustNewConstHistogram(desc, count, sum, counts, a.labels.values()...)
+}
+
+// values of the labels. Names come from outside, and label values must be UTF-8.
+func (l labels) values() []string {
+	values := []string{l.listener, l.route, l.arm}
+	for i, v := range values {
+		values[i] = strings.ToValidUTF8(v, "\uFFFD")
+	}
+	return values
+}

@@ -1,0 +1,177 @@
+// Copyright The Wye Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Package relay moves bytes between a client and an endpoint that are connected,
+// until both directions have ended, and says how it came to that. It closes both
+// connections. It neither chooses nor dials, and looks at no byte.
+//
+// The end of input on one side becomes the end of output on the other, and the
+// opposite direction goes on. A reset on one side becomes a reset on the other,
+// after what had arrived before it has been passed on. A connection that the proxy
+// ends by itself ends with FIN if it was at rest, and with RST in the middle of a
+// stream, so that a part cannot pass for the whole.
+package relay
+
+import (
+	"context"
+	"errors"
+	"net"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/wye-dev/wye/proxy/flow"
+)
+
+const (
+	// tick is the time after which bytes that have moved are counted at the latest.
+	tick = time.Second
+	// atRest is the time without a byte after which a stream is between messages.
+	atRest = time.Second
+)
+
+// Limits of an established connection.
+type Limits struct {
+	Idle     time.Duration // longest time without a byte either way; 0: no limit
+	Lifetime time.Duration // longest time in all; 0: no limit
+}
+
+// Copy relays until the connection ends and notes in c the bytes, while they
+// move, and what the system said. When ctx ends, it ends the connection with the
+// outcome DrainDeadline.
+//
+// client and backend must be the accepted and the dialled connections
+// themselves: the kernel moves bytes by splice(2) only between those.
+func Copy(ctx context.Context, client, backend *net.TCPConn, limits Limits, c *flow.Conn) flow.Outcome {
+	s := &session{client: client, backend: backend, limits: limits, tick: tick}
+	if limits.Idle > 0 {
+		s.tick = min(tick, limits.Idle/4)
+	}
+	s.touch()
+	stop := s.watch(ctx)
+	var upward error
+	var halves sync.WaitGroup
+	halves.Go(func() { upward = s.half(backend, client, c.Bytes.AddReceived) })
+	downward := s.half(client, backend, c.Bytes.AddSent)
+	halves.Wait()
+	stop()
+	outcome := s.finish()
+	if outcome == flow.ClientReset || outcome == flow.BackendReset {
+		c.Err = errors.Join(upward, downward)
+	}
+	return outcome
+}
+
+// session is a connection being relayed.
+type session struct {
+	client, backend *net.TCPConn
+	limits          Limits
+	tick            time.Duration
+	last            atomic.Int64  // when a byte was last seen to move, in Unix nanoseconds
+	outcome         atomic.Uint32 // a flow.Outcome: what ended it first, Open for nothing
+	cut             atomic.Bool   // both halves are to stop at once
+}
+
+// half relays one direction to its end and passes that end on.
+func (s *session) half(dst, src *net.TCPConn, moved func(int64)) error {
+	err := s.copyHalf(dst, src, moved)
+	switch {
+	case s.cut.Load():
+		return nil
+	case err != nil:
+		s.broken(dst, src, err)
+		return err
+	case s.ended() == flow.Open:
+		// An error here means that dst is gone, which the other half will find.
+		_ = dst.CloseWrite()
+	}
+	return nil
+}
+
+// copyHalf moves src to dst until EOF. While bytes move it wakes every tick to
+// count them; while src is quiet it sleeps, and holds no pipe.
+func (s *session) copyHalf(dst, src *net.TCPConn, moved func(int64)) error {
+	readable, err := readiness(src)
+	if err != nil {
+		return err
+	}
+	for {
+		_ = src.SetReadDeadline(time.Time{}) // on a closed connection the next call fails
+		if s.cut.Load() {
+			return nil
+		}
+		if err := readable(); err != nil {
+			return err
+		}
+		_ = src.SetReadDeadline(time.Now().Add(s.tick))
+		if s.cut.Load() {
+			return nil
+		}
+		n, err := dst.ReadFrom(src)
+		if n > 0 {
+			s.touch()
+			moved(n)
+		}
+		if !errors.Is(err, os.ErrDeadlineExceeded) {
+			return err // nil at EOF
+		}
+	}
+}
+
+// broken notes whose fault an error is and sees to it that the other half ends.
+func (s *session) broken(dst, src *net.TCPConn, err error) {
+	culprit := faulty(dst, src, err)
+	outcome := flow.BackendReset
+	if culprit == s.client {
+		outcome = flow.ClientReset
+	}
+	s.note(outcome)
+	// When dst is gone, the other half reads what dst had sent before, and then
+	// its end. When src is gone, nobody is left to read for.
+	if culprit == src {
+		s.stop(outcome)
+	}
+}
+
+func (s *session) touch() { s.last.Store(time.Now().UnixNano()) }
+
+func (s *session) ended() flow.Outcome { return flow.Outcome(s.outcome.Load()) }
+
+// note records what ended the session, if nothing did before.
+func (s *session) note(o flow.Outcome) { s.outcome.CompareAndSwap(uint32(flow.Open), uint32(o)) }
+
+// stop ends both halves at once, wherever they wait.
+func (s *session) stop(o flow.Outcome) {
+	s.note(o)
+	s.cut.Store(true)
+	past := time.Unix(1, 0)
+	_ = s.client.SetDeadline(past)
+	_ = s.backend.SetDeadline(past)
+}
+
+// finish closes both connections in the way that the outcome asks for.
+func (s *session) finish() flow.Outcome {
+	s.note(flow.Completed)
+	outcome := s.ended()
+	reset := false
+	switch outcome {
+	case flow.ClientReset, flow.BackendReset:
+		reset = true
+	case flow.LifetimeExceeded, flow.DrainDeadline:
+		reset = s.quiet() < atRest
+	}
+	for _, conn := range []*net.TCPConn{s.client, s.backend} {
+		if reset {
+			_ = conn.SetLinger(0)
+		}
+		_ = conn.Close()
+	}
+	return outcome
+}
+
+// quiet is for how long no byte has moved either way.
+func (s *session) quiet() time.Duration {
+	seen := time.Since(time.Unix(0, s.last.Load()))
+	return max(min(seen, silence(s.client), silence(s.backend)), 0)
+}
