@@ -7,14 +7,16 @@
 //
 // The end of input on one side becomes the end of output on the other, and the
 // opposite direction goes on. A reset on one side becomes a reset on the other,
-// after what had arrived before it has been passed on. A connection that the proxy
-// ends by itself ends with FIN if it was at rest, and with RST in the middle of a
+// once what had arrived before it has been written; like any reset it overtakes
+// what the receiver's kernel has not taken yet. A connection that the proxy ends
+// by itself ends with FIN if it was at rest, and with RST in the middle of a
 // stream, so that a part cannot pass for the whole.
 package relay
 
 import (
 	"context"
 	"errors"
+	"math"
 	"net"
 	"os"
 	"sync"
@@ -29,6 +31,8 @@ const (
 	tick = time.Second
 	// atRest is the time without a byte after which a stream is between messages.
 	atRest = time.Second
+	// unknown stands for a silence that the kernel does not tell.
+	unknown = time.Duration(math.MaxInt64)
 )
 
 // Limits of an established connection.
@@ -68,7 +72,7 @@ type session struct {
 	client, backend *net.TCPConn
 	limits          Limits
 	tick            time.Duration
-	last            atomic.Int64  // when a byte was last seen to move, in Unix nanoseconds
+	last            atomic.Int64  // when bytes were last counted, in Unix nanoseconds
 	outcome         atomic.Uint32 // a flow.Outcome: what ended it first, Open for nothing
 	cut             atomic.Bool   // both halves are to stop at once
 }
@@ -172,6 +176,8 @@ func (s *session) finish() flow.Outcome {
 
 // quiet is for how long no byte has moved either way.
 func (s *session) quiet() time.Duration {
-	seen := time.Since(time.Unix(0, s.last.Load()))
-	return max(min(seen, silence(s.client), silence(s.backend)), 0)
+	if kernel := min(silence(s.client), silence(s.backend)); kernel != unknown {
+		return kernel
+	}
+	return time.Since(time.Unix(0, s.last.Load()))
 }

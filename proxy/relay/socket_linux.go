@@ -5,7 +5,6 @@ package relay
 
 import (
 	"errors"
-	"math"
 	"net"
 	"time"
 
@@ -53,7 +52,7 @@ func faulty(dst, src *net.TCPConn, err error) *net.TCPConn {
 func silence(conn *net.TCPConn) time.Duration {
 	i := info(conn)
 	if i == nil {
-		return math.MaxInt64
+		return unknown
 	}
 	return time.Duration(min(i.Last_data_recv, i.Last_data_sent)) * time.Millisecond
 }

@@ -7,7 +7,6 @@ package relay
 
 import (
 	"errors"
-	"math"
 	"net"
 	"syscall"
 	"time"
@@ -27,5 +26,5 @@ func faulty(dst, src *net.TCPConn, err error) *net.TCPConn {
 	return src
 }
 
-// silence is not known here: only what the relay itself has seen counts.
-func silence(*net.TCPConn) time.Duration { return math.MaxInt64 }
+// silence is not known here: only what the relay itself has counted tells.
+func silence(*net.TCPConn) time.Duration { return unknown }

@@ -1,0 +1,348 @@
+// Copyright The Wye Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package relay_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"io"
+	"math/rand/v2"
+	"net"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/wye-dev/wye/proxy/flow"
+	"github.com/wye-dev/wye/proxy/relay"
+)
+
+// patience is how long a test waits for what must happen.
+const patience = 10 * time.Second
+
+// relayed is a client and a backend with a relay between them.
+type relayed struct {
+	t               *testing.T
+	client, backend *net.TCPConn // the ends that the test holds
+	account         *flow.Conn
+	drain           context.CancelFunc
+	outcome         chan flow.Outcome
+}
+
+func start(t *testing.T, limits relay.Limits) *relayed {
+	t.Helper()
+	ctx, drain := context.WithCancel(t.Context())
+	r := &relayed{t: t, account: &flow.Conn{}, drain: drain, outcome: make(chan flow.Outcome, 1)}
+	client, fromClient := pair(t)
+	toBackend, backend := pair(t)
+	r.client, r.backend = client, backend
+	go func() { r.outcome <- relay.Copy(ctx, fromClient, toBackend, limits, r.account) }()
+	return r
+}
+
+// pair returns the two ends of a connection over loopback.
+func pair(t *testing.T) (dialled, accepted *net.TCPConn) {
+	t.Helper()
+	l, err := net.ListenTCP("tcp", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	if dialled, err = net.DialTCP("tcp", nil, l.Addr().(*net.TCPAddr)); err != nil {
+		t.Fatal(err)
+	}
+	if accepted, err = l.AcceptTCP(); err != nil {
+		t.Fatal(err)
+	}
+	for _, conn := range []*net.TCPConn{dialled, accepted} {
+		t.Cleanup(func() { conn.Close() })
+	}
+	_ = dialled.SetDeadline(time.Now().Add(patience))
+	if err := accepted.SetDeadline(time.Time{}); err != nil {
+		t.Fatal(err)
+	}
+	return dialled, accepted
+}
+
+func (r *relayed) ends(want flow.Outcome) {
+	r.t.Helper()
+	select {
+	case got := <-r.outcome:
+		if got != want {
+			r.t.Fatalf("outcome %s (%v), want %s", got, r.account.Err, want)
+		}
+	case <-time.After(patience):
+		r.t.Fatalf("still relaying, want %s", want)
+	}
+}
+
+func (r *relayed) send(conn *net.TCPConn, text string) {
+	r.t.Helper()
+	if _, err := conn.Write([]byte(text)); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+func (r *relayed) receive(conn *net.TCPConn, want string) {
+	r.t.Helper()
+	_ = conn.SetReadDeadline(time.Now().Add(patience))
+	got := make([]byte, len(want))
+	if n, err := io.ReadFull(conn, got); err != nil || string(got) != want {
+		r.t.Fatalf("received %q, %v, want %q", got[:n], err, want)
+	}
+}
+
+// receiveEnd wants the end of input: nil for FIN, or ECONNRESET.
+func (r *relayed) receiveEnd(conn *net.TCPConn, want error) {
+	r.t.Helper()
+	_ = conn.SetReadDeadline(time.Now().Add(patience))
+	if rest, err := io.ReadAll(conn); !errors.Is(err, want) || len(rest) > 0 {
+		r.t.Fatalf("received %q and the end %v, want %v", rest, err, want)
+	}
+}
+
+func reset(conn *net.TCPConn) {
+	_ = conn.SetLinger(0)
+	_ = conn.Close()
+}
+
+func TestHalfCloseIsCarriedThroughInEitherOrder(t *testing.T) {
+	for _, name := range []string{"client first", "backend first"} {
+		t.Run(name, func(t *testing.T) {
+			r := start(t, relay.Limits{})
+			first, second := r.client, r.backend
+			if name == "backend first" {
+				first, second = second, first
+			}
+			r.send(first, "last words")
+			_ = first.CloseWrite()
+			r.receive(second, "last words")
+			r.receiveEnd(second, nil)
+			// The other direction is open for as long as it is needed.
+			r.send(second, "an answer")
+			r.receive(first, "an answer")
+			r.send(second, "and more")
+			r.receive(first, "and more")
+			_ = second.CloseWrite()
+			r.receiveEnd(first, nil)
+			r.ends(flow.Completed)
+		})
+	}
+}
+
+func TestBothSidesMayCloseAtOnce(t *testing.T) {
+	r := start(t, relay.Limits{})
+	_ = r.client.CloseWrite()
+	_ = r.backend.CloseWrite()
+	r.receiveEnd(r.client, nil)
+	r.receiveEnd(r.backend, nil)
+	r.ends(flow.Completed)
+}
+
+func TestLargeTransfersArriveWhole(t *testing.T) {
+	const size = 32 << 20
+	r := start(t, relay.Limits{Idle: time.Minute})
+	var halves sync.WaitGroup
+	for _, dir := range []struct {
+		from, to *net.TCPConn
+		seed     byte
+	}{{r.client, r.backend, 1}, {r.backend, r.client, 2}} {
+		sent, received := sha256.New(), sha256.New()
+		halves.Go(func() {
+			random := rand.NewChaCha8([32]byte{dir.seed})
+			_ = dir.from.SetDeadline(time.Now().Add(time.Minute))
+			if _, err := io.Copy(dir.from, io.TeeReader(io.LimitReader(random, size), sent)); err != nil {
+				t.Error(err)
+			}
+			_ = dir.from.CloseWrite()
+		})
+		halves.Go(func() {
+			_ = dir.to.SetReadDeadline(time.Now().Add(time.Minute))
+			if _, err := io.Copy(received, dir.to); err != nil {
+				t.Error(err)
+			}
+		})
+		defer func() {
+			if !bytes.Equal(sent.Sum(nil), received.Sum(nil)) {
+				t.Error("what was received differs from what was sent")
+			}
+		}()
+	}
+	halves.Wait()
+	r.ends(flow.Completed)
+	if rx, tx := r.account.Bytes.Received.Load(), r.account.Bytes.Sent.Load(); rx != size || tx != size {
+		t.Errorf("counted %d and %d bytes, want %d each way", rx, tx, size)
+	}
+}
+
+func TestAResetIsPassedOn(t *testing.T) {
+	t.Run("of the client", func(t *testing.T) {
+		r := start(t, relay.Limits{})
+		r.send(r.client, "hello")
+		r.receive(r.backend, "hello")
+		reset(r.client)
+		r.receiveEnd(r.backend, syscall.ECONNRESET)
+		r.ends(flow.ClientReset)
+	})
+	t.Run("of the backend", func(t *testing.T) {
+		r := start(t, relay.Limits{})
+		r.send(r.backend, "hello")
+		r.receive(r.client, "hello")
+		reset(r.backend)
+		r.receiveEnd(r.client, syscall.ECONNRESET)
+		r.ends(flow.BackendReset)
+	})
+	t.Run("of a client that had half-closed", func(t *testing.T) {
+		r := start(t, relay.Limits{})
+		_ = r.client.CloseWrite()
+		r.receiveEnd(r.backend, nil)
+		reset(r.client)
+		// The backend finds out when it writes.
+		for end := time.Now().Add(patience); ; {
+			if _, err := r.backend.Write([]byte("anyone there?")); err != nil {
+				break
+			}
+			if time.Now().After(end) {
+				t.Fatal("the backend can still write")
+			}
+		}
+		r.ends(flow.ClientReset)
+	})
+}
+
+func TestWhatABackendSentBeforeItsResetIsDelivered(t *testing.T) {
+	r := start(t, relay.Limits{})
+	r.send(r.client, "this will not be read")
+	r.send(r.backend, "too large")
+	r.receive(r.client, "too large")
+	// Closing with input unread resets.
+	_ = r.backend.Close()
+	r.receiveEnd(r.client, syscall.ECONNRESET)
+	r.ends(flow.BackendReset)
+}
+
+func TestIdleIsOfBothDirectionsTogether(t *testing.T) {
+	const idle = 300 * time.Millisecond
+	r := start(t, relay.Limits{Idle: idle})
+	began := time.Now()
+	beat := time.NewTicker(idle / 10)
+	defer beat.Stop()
+	for time.Since(began) < 3*idle { // one direction is quiet all the time
+		<-beat.C
+		r.send(r.backend, ".")
+		r.receive(r.client, ".")
+	}
+	quiet := time.Now()
+	r.receiveEnd(r.client, nil)
+	r.receiveEnd(r.backend, nil)
+	r.ends(flow.IdleTimeout)
+	if took := time.Since(quiet); took < idle/2 || took > patience/2 {
+		t.Errorf("ended %s after the last byte, want about %s", took, idle)
+	}
+}
+
+func TestAConnectionThatNeverMovesAByteIsIdle(t *testing.T) {
+	r := start(t, relay.Limits{Idle: 200 * time.Millisecond})
+	r.receiveEnd(r.client, nil)
+	r.receiveEnd(r.backend, nil)
+	r.ends(flow.IdleTimeout)
+}
+
+func TestAReaderThatIsSlowIsNotIdle(t *testing.T) {
+	const idle = 400 * time.Millisecond
+	r := start(t, relay.Limits{Idle: idle})
+	stop := make(chan struct{})
+	var writer sync.WaitGroup
+	writer.Go(func() { // as much as it can, so that the relay is stuck in a write
+		for chunk := make([]byte, 64<<10); ; {
+			if _, err := r.backend.Write(chunk); err != nil {
+				return
+			}
+			select {
+			case <-stop:
+				return
+			default:
+			}
+		}
+	})
+	buf := make([]byte, 128<<10)
+	beat := time.NewTicker(idle / 8)
+	defer beat.Stop()
+	for began := time.Now(); time.Since(began) < 4*idle; {
+		<-beat.C
+		if _, err := io.ReadFull(r.client, buf); err != nil {
+			t.Fatalf("ended on a reader that is slow: %v", err)
+		}
+	}
+	r.drain()
+	r.ends(flow.DrainDeadline)
+	close(stop)
+	r.backend.Close()
+	writer.Wait()
+}
+
+func TestAStuckConnectionIsIdle(t *testing.T) {
+	r := start(t, relay.Limits{Idle: 300 * time.Millisecond})
+	var writer sync.WaitGroup
+	writer.Go(func() { // nobody reads this
+		chunk := make([]byte, 64<<10)
+		for {
+			if _, err := r.backend.Write(chunk); err != nil {
+				return
+			}
+		}
+	})
+	r.ends(flow.IdleTimeout)
+	writer.Wait()
+}
+
+func TestLifetimeEndsAStreamThatMovesWithAReset(t *testing.T) {
+	r := start(t, relay.Limits{Lifetime: 300 * time.Millisecond})
+	for {
+		if _, err := r.client.Write([]byte("on and on")); err != nil {
+			break
+		}
+		buf := make([]byte, 100)
+		if _, err := r.backend.Read(buf); err != nil {
+			if !errors.Is(err, syscall.ECONNRESET) {
+				t.Errorf("the backend saw %v, want a reset", err)
+			}
+			break
+		}
+	}
+	r.ends(flow.LifetimeExceeded)
+}
+
+func TestDrainEndsAConnectionAtRestWithFIN(t *testing.T) {
+	r := start(t, relay.Limits{})
+	r.send(r.client, "hello")
+	r.receive(r.backend, "hello")
+	<-time.After(1200 * time.Millisecond) // what "at rest" means
+	r.drain()
+	r.receiveEnd(r.client, nil)
+	r.receiveEnd(r.backend, nil)
+	r.ends(flow.DrainDeadline)
+}
+
+func TestBytesAreCountedWhileTheConnectionIsOpen(t *testing.T) {
+	r := start(t, relay.Limits{})
+	r.send(r.client, "12345")
+	r.receive(r.backend, "12345")
+	r.send(r.backend, "123")
+	r.receive(r.client, "123")
+	for end := time.Now().Add(patience); ; {
+		rx, tx := r.account.Bytes.Received.Load(), r.account.Bytes.Sent.Load()
+		if rx == 5 && tx == 3 {
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatalf("counted %d and %d bytes of an open connection, want 5 and 3", rx, tx)
+		}
+	}
+	r.client.Close()
+	r.backend.Close()
+	r.ends(flow.Completed)
+}
