@@ -1,0 +1,131 @@
+// Copyright The Wye Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Package admin shows the state of a proxy over HTTP: /live, /ready, /metrics
+// and /config. It only reads; nothing about a proxy can be changed through it,
+// and no secret of a config leaves it.
+package admin
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/wye-dev/wye/proxy/apply"
+)
+
+const (
+	headerTimeout = 5 * time.Second
+	readTimeout   = 10 * time.Second
+	writeTimeout  = 30 * time.Second
+	idleTimeout   = time.Minute
+	maxHeader     = 16 << 10 // bytes
+	// maxScrapes bounds the requests for /metrics, and those for /config, that
+	// are answered at once.
+	maxScrapes = 4
+	// stopTimeout is how long answers may take to finish once the server stops.
+	stopTimeout = time.Second
+)
+
+// Options say what is shown. All are required.
+type Options struct {
+	Status   func() apply.Status
+	Draining func() bool // the proxy is on its way out
+	Active   func() int  // connections being served
+	Metrics  prometheus.Gatherer
+	Log      *slog.Logger
+}
+
+// Serve answers on l until ctx ends, and closes l.
+func Serve(ctx context.Context, l net.Listener, o Options) error {
+	server := &http.Server{
+		Handler:           Handler(o),
+		ReadHeaderTimeout: headerTimeout,
+		ReadTimeout:       readTimeout,
+		WriteTimeout:      writeTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeader,
+		ErrorLog:          slog.NewLogLogger(o.Log.Handler(), slog.LevelDebug),
+	}
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(l) }()
+	select {
+	case err := <-served:
+		return fmt.Errorf("serve admin: %w", err)
+	case <-ctx.Done():
+	}
+	finish, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
+	defer cancel()
+	if server.Shutdown(finish) != nil {
+		server.Close() // what is left took too long
+	}
+	if err := <-served; !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("serve admin: %w", err)
+	}
+	return nil
+}
+
+// Handler answers GET and HEAD of the four paths: 404 to others, 405 to other methods.
+func Handler(o Options) http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /live", o.live)
+	mux.HandleFunc("GET /ready", o.ready)
+	mux.Handle("GET /config", limit(maxScrapes, o.config))
+	mux.Handle("GET /metrics", promhttp.HandlerFor(o.Metrics, promhttp.HandlerOpts{
+		ErrorLog:            slog.NewLogLogger(o.Log.Handler(), slog.LevelWarn),
+		MaxRequestsInFlight: maxScrapes,
+	}))
+	return mux
+}
+
+// live answers as long as the process works at all.
+func (o Options) live(w http.ResponseWriter, _ *http.Request) { say(w, http.StatusOK, "live") }
+
+// ready answers 200 while new connections are welcome:
+//  1. not while draining;
+//  2. not before there is a config, even an empty one;
+//  3. yes with a config, however old: a controller that is away takes nothing
+//     out of service.
+func (o Options) ready(w http.ResponseWriter, _ *http.Request) {
+	s := o.Status()
+	switch {
+	case o.Draining():
+		say(w, http.StatusServiceUnavailable, fmt.Sprintf("draining: %d connections are left", o.Active()))
+	case s.Config == nil && s.Connected:
+		say(w, http.StatusServiceUnavailable, "no config: the controller has not sent one yet, no saved config")
+	case s.Config == nil:
+		say(w, http.StatusServiceUnavailable, fmt.Sprintf("no config: controller away since %s (%v), no saved config",
+			s.Since.UTC().Format(time.RFC3339), s.Away))
+	default:
+		say(w, http.StatusOK, fmt.Sprintf("ready: generation %d from %s, %d refused",
+			s.Config.GetGeneration(), s.Source, len(s.Refused)))
+	}
+}
+
+func say(w http.ResponseWriter, code int, text string) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(code)
+	fmt.Fprintln(w, text)
+}
+
+// limit answers 503 when most requests are being answered already.
+func limit(most int, next http.HandlerFunc) http.Handler {
+	slots := make(chan struct{}, most)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		select {
+		case slots <- struct{}{}:
+			defer func() { <-slots }()
+			next(w, r)
+		default:
+			say(w, http.StatusServiceUnavailable, "too many requests at once")
+		}
+	})
+}
