@@ -1,0 +1,41 @@
+// Copyright The Wye Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package proxy
+
+import (
+	"slices"
+	"sync"
+
+	pushv1 "github.com/wye-dev/wye/api/push/v1"
+	"github.com/wye-dev/wye/proxy/listener"
+	"github.com/wye-dev/wye/proxy/plan"
+)
+
+// plane brings configs into service: what can be served becomes a plan, and the
+// plan is installed in the listeners. It implements apply.Plane.
+type plane struct {
+	set *listener.Set
+
+	mu      sync.Mutex
+	serving *plan.Plan        // guarded by mu; nil before the first config
+	invalid []*pushv1.Refusal // guarded by mu; what the plan refused
+}
+
+// Install implements apply.Plane. It is called by one goroutine at a time.
+func (p *plane) Install(config *pushv1.Config) []*pushv1.Refusal {
+	p.mu.Lock()
+	next, invalid := plan.Build(config, p.serving)
+	p.serving, p.invalid = next, invalid
+	p.mu.Unlock()
+	p.set.Install(next)
+	return p.Refusals()
+}
+
+// Refusals implements apply.Plane: what the plan refused, then the ports that
+// could not be bound.
+func (p *plane) Refusals() []*pushv1.Refusal {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Concat(p.invalid, p.set.Refusals())
+}

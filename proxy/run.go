@@ -1,0 +1,164 @@
+// Copyright The Wye Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Package proxy is the data plane of Wye as a whole: Run serves what the
+// controller says until it is told to stop, and then lets the connections end.
+// It puts the stages together and owns their goroutines; it decides nothing
+// about a connection itself.
+package proxy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	pushv1 "github.com/wye-dev/wye/api/push/v1"
+	"github.com/wye-dev/wye/proxy/admin"
+	"github.com/wye-dev/wye/proxy/apply"
+	"github.com/wye-dev/wye/proxy/listener"
+	"github.com/wye-dev/wye/proxy/metrics"
+)
+
+// Options of Run.
+type Options struct {
+	// Config says where config comes from. Plane and Log are filled in by Run.
+	Config apply.Options
+	// Bind is the address that the routes' ports are opened on. The zero Addr
+	// is every address of the machine, IPv4 and IPv6.
+	Bind netip.Addr
+	// Admin is where the admin server listens. Run closes it.
+	Admin net.Listener
+	// Drain is closed to have the proxy drain and Run return. Nil: never.
+	Drain <-chan struct{}
+	// DrainDelay is how long a draining proxy goes on accepting, so that those
+	// who send it connections learn that it is not ready any more. 0: not at all.
+	DrainDelay time.Duration
+	// DrainDeadline is how long connections may go on after that. What is left
+	// then is ended. 0: they are ended at once.
+	DrainDeadline time.Duration
+	Log           *slog.Logger
+}
+
+// errHurried is why Run ends connections before their time.
+var errHurried = errors.New("told to end at once")
+
+// Run serves until Drain is closed and the connections have ended, or until ctx
+// ends, which ends them at once. The error is nil after a drain, also when the
+// deadline had to end connections.
+func Run(ctx context.Context, o Options) error {
+	s := newServer(o)
+
+	// 1. Admin first: probes see a proxy that starts, and /ready says what it waits for.
+	adminCtx, stopAdmin := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopAdmin()
+	adminEnd := make(chan error, 1)
+	go func() { adminEnd <- s.serveAdmin(adminCtx) }()
+
+	// 2. What was good last is served at once, without waiting for anybody.
+	s.client.Restore()
+
+	// 3. Then the controller is followed.
+	followCtx, unfollow := context.WithCancel(ctx)
+	defer unfollow()
+	var following sync.WaitGroup
+	following.Go(func() { s.client.Run(followCtx) })
+
+	// 4. Serve.
+	var broken error
+	select {
+	case <-o.Drain:
+	case <-ctx.Done():
+	case broken = <-adminEnd: // nobody could tell how the proxy is
+	}
+
+	// 5. Not ready any more, but still accepting, and still following the controller.
+	s.draining.Store(true)
+	o.Log.Info("draining", "delay", o.DrainDelay, "deadline", o.DrainDeadline, "connections", s.set.Active())
+	wait(ctx, o.DrainDelay)
+
+	// 6. No more config, no more connections, and the end of those that are left.
+	unfollow()
+	following.Wait()
+	hurried := s.drain(ctx)
+
+	// 7. Admin last.
+	stopAdmin()
+	if broken == nil {
+		broken = <-adminEnd
+	}
+	return errors.Join(hurried, broken)
+}
+
+// server is the parts of a running proxy.
+type server struct {
+	Options
+	set      *listener.Set
+	client   *apply.Client
+	registry *prometheus.Registry
+	draining atomic.Bool
+}
+
+func newServer(o Options) *server {
+	s := &server{Options: o, registry: prometheus.NewRegistry()}
+	s.registry.MustRegister(
+		collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+	)
+	s.set = listener.NewSet(listener.Options{
+		Address:    o.Bind,
+		Log:        o.Log,
+		Metrics:    metrics.New(s.registry),
+		OnRefusals: func([]*pushv1.Refusal) { s.client.Recheck() },
+	})
+	config := o.Config
+	config.Plane, config.Log = &plane{set: s.set}, o.Log
+	s.client = apply.New(config)
+	s.registry.MustRegister(admin.NewCollector(s.client.Status))
+	return s
+}
+
+// serveAdmin answers on the admin port until ctx ends.
+func (s *server) serveAdmin(ctx context.Context) error {
+	s.Log.Info("admin listening", "address", s.Admin.Addr().String())
+	return admin.Serve(ctx, s.Admin, admin.Options{
+		Status:   s.client.Status,
+		Draining: s.draining.Load,
+		Active:   s.set.Active,
+		Metrics:  s.registry,
+		Log:      s.Log,
+	})
+}
+
+// drain closes the listeners and waits for the connections, at most until the
+// deadline or the end of ctx. The error says that it was the latter.
+func (s *server) drain(ctx context.Context) error {
+	limited, cancel := context.WithTimeout(ctx, s.DrainDeadline)
+	defer cancel()
+	ended := s.set.Drain(limited)
+	switch {
+	case ctx.Err() != nil:
+		return fmt.Errorf("%w, with %d connections open", errHurried, ended)
+	case ended > 0:
+		s.Log.Warn("drained; connections that were left at the deadline were ended", "ended", ended)
+	default:
+		s.Log.Info("drained; every connection ended by itself")
+	}
+	return nil
+}
+
+// wait returns after d, or when ctx ends.
+func wait(ctx context.Context, d time.Duration) {
+	select {
+	case <-time.After(d):
+	case <-ctx.Done():
+	}
+}
