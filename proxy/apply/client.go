@@ -280,7 +280,7 @@ func (c *Client) load(file string, source Source) *pushv1.Config {
 
 // write saves config as the last good one.
 func (c *Client) write(config *pushv1.Config) error {
-	data, err := Encode(c.fleet(), config)
+	data, err := pushv1.EncodeSaved(c.fleet(), config)
 	if err != nil {
 		return err
 	}

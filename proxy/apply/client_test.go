@@ -376,7 +376,7 @@ func TestNewestOfDiskAndBootstrapIsServed(t *testing.T) {
 // saved is a saved config of generation n.
 func saved(t *testing.T, n uint64) []byte {
 	t.Helper()
-	data, err := apply.Encode("ns/edge", config(n))
+	data, err := pushv1.EncodeSaved("ns/edge", config(n))
 	if err != nil {
 		t.Fatal(err)
 	}

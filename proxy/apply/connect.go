@@ -16,11 +16,14 @@ import (
 	"google.golang.org/grpc/backoff"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/keepalive"
+
+	pushv1 "github.com/wye-dev/wye/api/push/v1"
 )
 
 const (
-	// maxUpdate bounds one update, in bytes.
-	maxUpdate = 64 << 20
+	// updateExtra is what an update may have besides a config: names to remove
+	// or to retain, in bytes.
+	updateExtra = 4 << 20
 	// maxCredential bounds the files of the certificate authority and the token, in bytes.
 	maxCredential = 1 << 20
 	// connectTimeout bounds TCP, TLS and the HTTP/2 greeting together.
@@ -59,7 +62,7 @@ func connect(o Options) (*grpc.ClientConn, error) {
 		grpc.WithNoProxy(), // the controller is in the cluster
 		grpc.WithDisableServiceConfig(),
 		grpc.WithDefaultServiceConfig(serviceConfig),
-		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxUpdate)),
+		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(pushv1.MaxConfig + updateExtra)),
 		grpc.WithConnectParams(grpc.ConnectParams{Backoff: backoff.DefaultConfig, MinConnectTimeout: connectTimeout}),
 		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: keepaliveTime, Timeout: keepaliveTimeout}),
 	)

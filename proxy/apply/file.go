@@ -18,11 +18,11 @@ const fileMode = 0o600
 
 // load reads the saved config of a fleet. The error is fs.ErrNotExist when there is none.
 func load(file, fleet string) (*pushv1.Config, error) {
-	data, err := readFile(file, maxFile)
+	data, err := readFile(file, pushv1.MaxSaved)
 	if err != nil {
 		return nil, err
 	}
-	whose, config, err := Decode(data)
+	whose, config, err := pushv1.DecodeSaved(data)
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", file, err)
 	}
