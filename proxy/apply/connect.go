@@ -62,7 +62,7 @@ func connect(o Options) (*grpc.ClientConn, error) {
 		grpc.WithNoProxy(), // the controller is in the cluster
 		grpc.WithDisableServiceConfig(),
 		grpc.WithDefaultServiceConfig(serviceConfig),
-		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(pushv1.MaxConfig + updateExtra)),
+		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(pushv1.MaxConfig+updateExtra)),
 		grpc.WithConnectParams(grpc.ConnectParams{Backoff: backoff.DefaultConfig, MinConnectTimeout: connectTimeout}),
 		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: keepaliveTime, Timeout: keepaliveTimeout}),
 	)
