@@ -6,17 +6,11 @@ package main
 import (
 	"fmt"
 	"io"
-	"log/slog"
 	"net"
-	"net/netip"
-	"os"
-	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/wye-dev/wye/proxy"
-	"github.com/wye-dev/wye/proxy/apply"
 )
 
 const about = `wye-proxy accepts TCP connections and passes them on, as the routes of its
@@ -46,22 +40,6 @@ const examples = `  # What an operator-made pod runs:
   # Two proxies of a fleet on one machine, each with its own address:
   wye-proxy ... --pod edge-1 --bind 127.0.0.2 --admin-addr 127.0.0.2:9990
   wye-proxy ... --pod edge-2 --bind 127.0.0.3 --admin-addr 127.0.0.3:9990`
-
-// usageError is a mistake on the command line.
-type usageError struct{ error }
-
-func usage(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
-
-// settings are the values of the flags.
-type settings struct {
-	config        apply.Options
-	bind          string
-	adminAddr     string
-	drainDelay    time.Duration
-	drainDeadline time.Duration
-	logLevel      string
-	logFormat     string
-}
 
 // newCommand makes the command line. drain is closed to end what it runs.
 func newCommand(drain <-chan struct{}, logs io.Writer) *cobra.Command {
@@ -95,118 +73,11 @@ func newCommand(drain <-chan struct{}, logs io.Writer) *cobra.Command {
 	return command
 }
 
-// noFile refuses a linkerd-tcp configuration file, which this command will take
-// as its argument.
+// noFile refuses arguments. The one that users of linkerd-tcp would give is the
+// name of a configuration file.
 func noFile(_ *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
 	}
 	return usage("%q: wye-proxy takes no arguments; it does not read linkerd-tcp configuration files, its config comes from --controller", args[0])
-}
-
-// register declares the flags, in the order in which --help lists them.
-func (s *settings) register(command *cobra.Command) {
-	f := command.Flags()
-	f.SortFlags = false
-	c := &s.config
-	f.StringVar(&c.Controller, "controller", "", "`HOST:PORT` of the controller's config push service (required)")
-	f.StringVar(&c.ServerName, "controller-name", "wye-controller", "`NAME` that the controller's certificate must bear")
-	f.StringVar(&c.Namespace, "namespace", "", "`NAME` of the namespace of the ProxyFleet (required)")
-	f.StringVar(&c.Fleet, "fleet", "", "`NAME` of the ProxyFleet (required)")
-	f.StringVar(&c.Pod, "pod", "", "`NAME` of this proxy, unique in its fleet (default $POD_NAME, else the host name)")
-	f.StringVar(&c.CAFile, "ca-file", "", "PEM `FILE` of the certificates that vouch for the controller; read anew for each connection (required)")
-	f.StringVar(&c.TokenFile, "token-file", "", "`FILE` with this proxy's service account token; read anew for each connection (required)")
-	f.StringVar(&c.StateDir, "state-dir", "", "`DIR` to keep the last good config in, made if need be (default: it is not kept)")
-	f.StringVar(&c.Bootstrap, "bootstrap-config", "", "`FILE` with a config, as kept in --state-dir, to start with if it is newer than that; may be missing")
-	f.StringVar(&s.bind, "bind", "", "IP `ADDRESS` to open the routes' ports on (default: every address, IPv4 and IPv6)")
-	f.StringVar(&s.adminAddr, "admin-addr", "127.0.0.1:9990", "`HOST:PORT` of /live, /ready, /metrics and /config; without HOST: every address")
-	f.DurationVar(&s.drainDelay, "drain-delay", 5*time.Second, "`TIME` to go on accepting once draining begins, so that senders notice")
-	f.DurationVar(&s.drainDeadline, "drain-deadline", 30*time.Second, "`TIME` that connections have to end after that")
-	f.StringVar(&s.logLevel, "log-level", "info", "least `LEVEL` to log: debug, info, warn or error")
-	f.StringVar(&s.logFormat, "log-format", "text", "`FORMAT` of the log on standard error: text or json")
-}
-
-// options checks the settings and makes them into options of the proxy.
-func (s *settings) options(logs io.Writer) (proxy.Options, error) {
-	if err := s.required(); err != nil {
-		return proxy.Options{}, err
-	}
-	log, err := s.logger(logs)
-	if err != nil {
-		return proxy.Options{}, err
-	}
-	var bind netip.Addr
-	if s.bind != "" {
-		if bind, err = netip.ParseAddr(s.bind); err != nil {
-			return proxy.Options{}, usage("--bind %s: not an IP address", s.bind)
-		}
-	}
-	if s.drainDelay < 0 || s.drainDeadline < 0 {
-		return proxy.Options{}, usage("--drain-delay and --drain-deadline must not be negative")
-	}
-	config := s.config
-	config.Version = versionText()
-	if config.Pod, err = podName(config.Pod); err != nil {
-		return proxy.Options{}, err
-	}
-	return proxy.Options{
-		Config:        config,
-		Bind:          bind,
-		DrainDelay:    s.drainDelay,
-		DrainDeadline: s.drainDeadline,
-		Log:           log,
-	}, nil
-}
-
-// required tells which flags are missing, all at once.
-func (s *settings) required() error {
-	var missing []string
-	for _, flag := range []struct{ name, value string }{
-		{"--controller", s.config.Controller},
-		{"--controller-name", s.config.ServerName},
-		{"--namespace", s.config.Namespace},
-		{"--fleet", s.config.Fleet},
-		{"--ca-file", s.config.CAFile},
-		{"--token-file", s.config.TokenFile},
-		{"--admin-addr", s.adminAddr},
-	} {
-		if flag.value == "" {
-			missing = append(missing, flag.name)
-		}
-	}
-	if len(missing) > 0 {
-		return usage("missing: %s", strings.Join(missing, ", "))
-	}
-	return nil
-}
-
-// logger makes the log that the settings ask for.
-func (s *settings) logger(w io.Writer) (*slog.Logger, error) {
-	var level slog.Level
-	if err := level.UnmarshalText([]byte(s.logLevel)); err != nil {
-		return nil, usage("--log-level %s: want debug, info, warn or error", s.logLevel)
-	}
-	options := &slog.HandlerOptions{Level: level}
-	switch s.logFormat {
-	case "text":
-		return slog.New(slog.NewTextHandler(w, options)), nil
-	case "json":
-		return slog.New(slog.NewJSONHandler(w, options)), nil
-	}
-	return nil, usage("--log-format %s: want text or json", s.logFormat)
-}
-
-// podName is the name given, else that of the pod or the machine.
-func podName(given string) (string, error) {
-	if given != "" {
-		return given, nil
-	}
-	if name := os.Getenv("POD_NAME"); name != "" {
-		return name, nil
-	}
-	name, err := os.Hostname()
-	if err != nil {
-		return "", fmt.Errorf("--pod is not given, and the host has no name: %w", err)
-	}
-	return name, nil
 }

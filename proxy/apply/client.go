@@ -12,18 +12,12 @@ package apply
 import (
 	"context"
 	"errors"
-	"fmt"
-	"io/fs"
 	"log/slog"
-	"path/filepath"
 	"sync"
 	"time"
 
 	pushv1 "github.com/wye-dev/wye/api/push/v1"
 )
-
-// savedName is the file of the last good config in Options.StateDir.
-const savedName = "config.wye"
 
 // Plane is the data plane.
 type Plane interface {
@@ -60,31 +54,6 @@ type Options struct {
 	Log   *slog.Logger
 }
 
-// Source is where the config came from that is served.
-type Source string
-
-// Sources of a config.
-const (
-	SourceNone       Source = "none"
-	SourceDisk       Source = "disk"
-	SourceBootstrap  Source = "bootstrap"
-	SourceController Source = "controller"
-)
-
-// Status says what is served, and what is known about the controller.
-type Status struct {
-	Source  Source
-	Config  *pushv1.Config // not to be changed; nil when there is none
-	Refused []*pushv1.Refusal
-
-	Connected bool      // the controller has taken the session
-	Since     time.Time // of the last change of Connected, or the start
-	Away      error     // why there is no session; nil when Connected
-
-	Saved     uint64 // generation on the disk, 0 when nothing was written
-	SaveError error  // of the last write, nil when it went well
-}
-
 // Client keeps one proxy on its controller's newest config.
 type Client struct {
 	options Options
@@ -113,21 +82,6 @@ func New(o Options) *Client {
 	return c
 }
 
-// Restore puts the newest saved config into service, if there is one. A file
-// that cannot be used is reported in the log and passed over.
-func (c *Client) Restore() {
-	disk := c.load(c.savedFile(), SourceDisk)
-	bootstrap := c.load(c.options.Bootstrap, SourceBootstrap)
-	switch {
-	case disk == nil && bootstrap == nil:
-		c.options.Log.Info("no saved config; waiting for the controller")
-	case disk == nil || bootstrap.GetGeneration() > disk.GetGeneration():
-		c.restore(bootstrap, SourceBootstrap)
-	default:
-		c.restore(disk, SourceDisk)
-	}
-}
-
 // Run follows the controller until ctx ends, whatever happens to it, and then
 // saves what is not saved yet.
 func (c *Client) Run(ctx context.Context) {
@@ -151,16 +105,6 @@ func (c *Client) Recheck() {
 	case c.recheck <- struct{}{}:
 	default:
 	}
-}
-
-// Status says how things are now.
-func (c *Client) Status() Status {
-	c.mu.Lock()
-	s := c.status
-	c.mu.Unlock()
-	s.Saved, s.SaveError = c.saver.Saved()
-	s.Refused = c.options.Plane.Refusals()
-	return s
 }
 
 // follow opens session after session until ctx ends.
@@ -209,48 +153,6 @@ func (c *Client) logRefused(refused []*pushv1.Refusal) {
 	}
 }
 
-// restore serves a config that was saved.
-func (c *Client) restore(config *pushv1.Config, source Source) {
-	c.state = state{config: config}
-	c.good = config
-	c.install(config, source)
-}
-
-// connected records that a session stands.
-func (c *Client) connected() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.status.Connected {
-		return
-	}
-	c.status.Connected, c.status.Since, c.status.Away = true, time.Now(), nil
-	c.options.Log.Info("connected to the controller", "controller", c.options.Controller)
-}
-
-// away records that no session stands, and why. It tells whether one stood long
-// enough for the attempts before it to be forgotten.
-func (c *Client) away(err error) (stood bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	was := c.status.Connected
-	stood = was && time.Since(c.status.Since) >= mostPause
-	if was || c.status.Away.Error() != err.Error() {
-		c.options.Log.Warn("controller away; what is served stays as it is", "controller", c.options.Controller, "error", err)
-	}
-	if was {
-		c.status.Connected, c.status.Since = false, time.Now()
-	}
-	c.status.Away = err
-	return stood
-}
-
-// leave records that the session was ended from this side.
-func (c *Client) leave() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.status.Connected, c.status.Since, c.status.Away = false, time.Now(), errors.New("shutting down")
-}
-
 // hello opens a session.
 func (c *Client) hello() *pushv1.Hello {
 	return &pushv1.Hello{
@@ -260,42 +162,6 @@ func (c *Client) hello() *pushv1.Hello {
 		Version:    c.options.Version,
 		Generation: c.state.config.GetGeneration(),
 	}
-}
-
-// load reads a saved config, nil when there is none that can be used.
-func (c *Client) load(file string, source Source) *pushv1.Config {
-	if file == "" {
-		return nil
-	}
-	config, err := load(file, c.fleet())
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return nil
-	case err != nil:
-		c.options.Log.Warn("saved config not used", "source", string(source), "error", err)
-		return nil
-	}
-	return config
-}
-
-// write saves config as the last good one.
-func (c *Client) write(config *pushv1.Config) error {
-	data, err := pushv1.EncodeSaved(c.fleet(), config)
-	if err != nil {
-		return err
-	}
-	if err := writeFile(c.savedFile(), data); err != nil {
-		return fmt.Errorf("save config: %w", err)
-	}
-	return nil
-}
-
-// savedFile is where the last good config is kept, empty when it is not.
-func (c *Client) savedFile() string {
-	if c.options.StateDir == "" {
-		return ""
-	}
-	return filepath.Join(c.options.StateDir, savedName)
 }
 
 // fleet names the fleet, "NAMESPACE/NAME".
