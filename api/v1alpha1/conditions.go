@@ -89,6 +89,8 @@ const (
 	ReasonReady = "Ready"
 	// ReasonNoReplicas: an arm that should get traffic has no ready endpoint.
 	ReasonNoReplicas = "NoReplicas"
+	// ReasonNoWeight: all weights are zero, so that connections have nowhere to go.
+	ReasonNoWeight = "NoWeight"
 	// ReasonAvailable: the wanted number of proxies serves.
 	ReasonAvailable = "Available"
 	// ReasonUnavailable: no proxy serves.

@@ -1,0 +1,136 @@
+// Copyright The Wye Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package translate
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"maps"
+	"slices"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/durationpb"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	pushv1 "github.com/wye-dev/wye/api/push/v1"
+	"github.com/wye-dev/wye/api/v1alpha1"
+	"github.com/wye-dev/wye/dtab"
+)
+
+// config is what the drafts serve, as it is pushed. Every list is sorted by name.
+func (t *translation) config(drafts []*draft) *pushv1.Config {
+	c := &pushv1.Config{}
+	listeners := map[string]*pushv1.Listener{} // name -> listener
+	pools := map[string]*pushv1.Pool{}         // name -> pool
+	for _, d := range drafts {
+		if d.verdict.Serving == ServesRetained {
+			c.Retained = append(c.Retained, d.key.String())
+		}
+		if d.form == nil {
+			continue
+		}
+		r := wireRoute(d.key.String(), *d.form)
+		c.Routes = append(c.Routes, r)
+		listeners[r.Listener] = &pushv1.Listener{Name: r.Listener, Port: uint32(d.port)}
+		forLeaves(d.form.Tree, func(a Arm) {
+			if name := a.ID.String(); pools[name] == nil {
+				pools[name] = t.wirePool(name, a.ID)
+			}
+		})
+	}
+	// Not the order of namespace and name: "a-b/x" comes before "a/x".
+	slices.SortFunc(c.Routes, func(a, b *pushv1.Route) int { return cmp.Compare(a.Name, b.Name) })
+	slices.Sort(c.Retained)
+	c.Listeners = valuesByKey(listeners)
+	c.Pools = valuesByKey(pools)
+	return c
+}
+
+func valuesByKey[V any](m map[string]V) []V {
+	values := make([]V, 0, len(m))
+	for _, k := range slices.Sorted(maps.Keys(m)) {
+		values = append(values, m[k])
+	}
+	return values
+}
+
+func wireRoute(name string, b Bound) *pushv1.Route {
+	r := &pushv1.Route{
+		Name:          name,
+		Listener:      fmt.Sprintf("tcp/%d", b.Spec.Port),
+		Tree:          wireTree(b.Tree),
+		Timeouts:      wireTimeouts(b.Spec.Timeouts),
+		OnUnavailable: pushv1.OnUnavailable_ON_UNAVAILABLE_REFUSE,
+	}
+	if b.Spec.OnUnavailable == v1alpha1.OnUnavailableRedistribute {
+		r.OnUnavailable = pushv1.OnUnavailable_ON_UNAVAILABLE_REDISTRIBUTE
+	}
+	r.Hash = hash(r)
+	return r
+}
+
+// hash is the content hash of a route that has none yet: 64 bits, in hex.
+func hash(r *pushv1.Route) string {
+	// Marshal fails only on texts that are not UTF-8, and ours are canonical
+	// paths and names that the API server has checked.
+	bytes, _ := proto.MarshalOptions{Deterministic: true}.Marshal(r)
+	sum := sha256.Sum256(bytes)
+	return hex.EncodeToString(sum[:8])
+}
+
+func wireTree(t dtab.Tree[Arm]) *pushv1.Tree {
+	switch t.Kind {
+	case dtab.Fail:
+		return &pushv1.Tree{Kind: &pushv1.Tree_Fail{Fail: &pushv1.Fail{}}}
+	case dtab.Empty:
+		return &pushv1.Tree{Kind: &pushv1.Tree_Empty{Empty: &pushv1.Empty{}}}
+	case dtab.Leaf:
+		return &pushv1.Tree{Kind: &pushv1.Tree_Leaf{Leaf: &pushv1.Leaf{Arm: t.Leaf.Name, Pool: t.Leaf.ID.String()}}}
+	case dtab.Alt:
+		alt := &pushv1.Alt{}
+		for _, c := range t.Children {
+			alt.Trees = append(alt.Trees, wireTree(c.Tree))
+		}
+		return &pushv1.Tree{Kind: &pushv1.Tree_Alt{Alt: alt}}
+	case dtab.Union:
+		union := &pushv1.Union{}
+		for _, c := range t.Children {
+			union.Trees = append(union.Trees, &pushv1.Weighted{Weight: c.Weight, Tree: wireTree(c.Tree)})
+		}
+		return &pushv1.Tree{Kind: &pushv1.Tree_Union{Union: union}}
+	default:
+		return &pushv1.Tree{Kind: &pushv1.Tree_Neg{Neg: &pushv1.Neg{}}}
+	}
+}
+
+func wireTimeouts(t *v1alpha1.Timeouts) *pushv1.Timeouts {
+	if t == nil {
+		return nil
+	}
+	return &pushv1.Timeouts{Connect: wireDuration(t.Connect), Idle: wireDuration(t.Idle), Lifetime: wireDuration(t.Lifetime)}
+}
+
+func wireDuration(d *metav1.Duration) *durationpb.Duration {
+	if d == nil {
+		return nil
+	}
+	return durationpb.New(d.Duration)
+}
+
+// wirePool has the endpoints that a name has now: none when they are not known
+// any more or never were.
+func (t *translation) wirePool(name string, id dtab.Path) *pushv1.Pool {
+	p := &pushv1.Pool{Name: name}
+	for _, e := range t.names.addr(id).Endpoints {
+		p.Endpoints = append(p.Endpoints, &pushv1.Endpoint{
+			Address: e.Addr.Addr().Unmap().WithZone("").String(),
+			Port:    uint32(e.Addr.Port()),
+			Weight:  e.Weight,
+			Node:    e.Node,
+		})
+	}
+	return p
+}

@@ -1,0 +1,264 @@
+// Copyright The Wye Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package translate
+
+import (
+	"flag"
+	"fmt"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"golang.org/x/tools/txtar"
+	"google.golang.org/protobuf/encoding/protojson"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/yaml"
+
+	"github.com/wye-dev/wye/api/v1alpha1"
+	"github.com/wye-dev/wye/dtab"
+	"github.com/wye-dev/wye/namer"
+)
+
+var update = flag.Bool("update", false, "write the results into testdata")
+
+// TestGolden runs each archive of testdata. An archive is a story: its files set
+// the inputs (fleet.yaml, routes.yaml, dtabs.yaml, namespaces.yaml, names.yaml),
+// and each config.yaml and verdicts.yaml is what they translate to at that
+// place. What is not set again stays as it was. A file called "restart" makes the
+// translation forget the last good forms, as a controller that starts does.
+func TestGolden(t *testing.T) {
+	archives, err := filepath.Glob("testdata/*.txtar")
+	if err != nil || len(archives) == 0 {
+		t.Fatalf("no archives: %v", err)
+	}
+	for _, file := range archives {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) { tell(t, file) })
+	}
+}
+
+func tell(t *testing.T, file string) {
+	archive, err := txtar.ParseFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var in inputs
+	for i := range archive.Files {
+		f := &archive.Files[i]
+		switch f.Name {
+		case "config.yaml":
+			in.result = Fleet(in.snapshot(t))
+			check(t, f, configText(t, in.result))
+		case "verdicts.yaml":
+			in.previous = in.result.Bound
+			check(t, f, verdictsText(t, in.result))
+		default:
+			in.set(t, f)
+		}
+	}
+	if *update {
+		if err := os.WriteFile(file, txtar.Format(archive), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func check(t *testing.T, f *txtar.File, got []byte) {
+	t.Helper()
+	if *update {
+		f.Data = got
+	}
+	if diff := cmp.Diff(string(f.Data), string(got)); diff != "" {
+		t.Errorf("%s (-want +got):\n%s", f.Name, diff)
+	}
+}
+
+// inputs is what an archive has set so far.
+type inputs struct {
+	fleet      *v1alpha1.ProxyFleet
+	routes     []*v1alpha1.TCPRoute
+	dtabs      []*v1alpha1.Dtab
+	namespaces map[string]map[string]string
+	names      []nameState
+	previous   map[types.NamespacedName]Bound
+	result     Result
+}
+
+// nameState is the state of one name. Names that are not listed are awaited.
+type nameState struct {
+	Path string `json:"path"`
+	// Endpoints are its addresses; with AddrState they are left out.
+	Endpoints []string `json:"endpoints,omitempty"`
+	// AddrState is pending, neg or failed; bound when empty.
+	AddrState string `json:"addrState,omitempty"`
+	Cause     string `json:"cause,omitempty"`
+	// ID is the bound name; the path itself when empty.
+	ID string `json:"id,omitempty"`
+	// Neg: no such name.
+	Neg bool `json:"neg,omitempty"`
+	// Error of the look-up.
+	Error string `json:"error,omitempty"`
+}
+
+func (in *inputs) set(t *testing.T, f *txtar.File) {
+	t.Helper()
+	var err error
+	switch f.Name {
+	case "fleet.yaml":
+		in.fleet = nil
+		err = yaml.UnmarshalStrict(f.Data, &in.fleet)
+	case "routes.yaml":
+		in.routes = nil
+		err = yaml.UnmarshalStrict(f.Data, &in.routes)
+	case "dtabs.yaml":
+		in.dtabs = nil
+		err = yaml.UnmarshalStrict(f.Data, &in.dtabs)
+	case "namespaces.yaml":
+		in.namespaces = nil
+		err = yaml.UnmarshalStrict(f.Data, &in.namespaces)
+	case "names.yaml":
+		in.names = nil
+		err = yaml.UnmarshalStrict(f.Data, &in.names)
+	case "restart":
+		in.previous = nil
+	default:
+		err = fmt.Errorf("not a name of an input")
+	}
+	if err != nil {
+		t.Fatalf("%s: %v", f.Name, err)
+	}
+}
+
+func (in *inputs) snapshot(t *testing.T) Snapshot {
+	t.Helper()
+	s := Snapshot{
+		Fleet: in.fleet, Routes: in.routes, NamespaceLabels: in.namespaces, Previous: in.previous,
+		Dtabs: map[types.NamespacedName]*v1alpha1.Dtab{},
+	}
+	for _, d := range in.dtabs {
+		s.Dtabs[types.NamespacedName{Namespace: d.Namespace, Name: d.Name}] = d
+	}
+	states := names{}
+	for _, n := range in.names {
+		states[dtab.MustParsePath(n.Path).String()] = n.state(t)
+	}
+	s.Names = states
+	return s
+}
+
+func (n nameState) state(t *testing.T) namer.State {
+	t.Helper()
+	switch {
+	case n.Error != "":
+		return namer.State{Err: fmt.Errorf("%s", n.Error)}
+	case n.Neg:
+		return namer.State{}
+	}
+	id := n.Path
+	if n.ID != "" {
+		id = n.ID
+	}
+	return state(id, n.addr(t))
+}
+
+func (n nameState) addr(t *testing.T) namer.Addr {
+	t.Helper()
+	switch n.AddrState {
+	case "pending":
+		return namer.Addr{State: namer.AddrPending}
+	case "neg":
+		return namer.Addr{State: namer.AddrNeg}
+	case "failed":
+		return namer.Addr{State: namer.AddrFailed, Cause: n.Cause}
+	}
+	addr := namer.Addr{State: namer.AddrBound}
+	for _, text := range n.Endpoints {
+		addr.Endpoints = append(addr.Endpoints, namer.Endpoint{Addr: netip.MustParseAddrPort(text), Weight: 1})
+	}
+	return addr
+}
+
+// names is a frozen discovery: text of a name -> state.
+type names map[string]namer.State
+
+func (n names) State(path dtab.Path) (namer.State, bool) {
+	state, ok := n[path.String()]
+	return state, ok
+}
+
+func state(id string, addr namer.Addr) namer.State {
+	bound := &dtab.Bound{ID: dtab.MustParsePath(id)}
+	return namer.State{Tree: dtab.Tree[dtab.Name]{Kind: dtab.Leaf, Leaf: dtab.Name{Bound: bound}}, Addr: addr}
+}
+
+// configText is a config for reading. (The text forms of protobuf itself are not stable.)
+func configText(t *testing.T, r Result) []byte {
+	t.Helper()
+	json, err := protojson.Marshal(r.Config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := yaml.JSONToYAML(json)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
+}
+
+// verdictsText is the rest of a result for reading.
+func verdictsText(t *testing.T, r Result) []byte {
+	t.Helper()
+	type verdict struct {
+		Route       string   `json:"route"`
+		Accepted    string   `json:"accepted"`
+		Resolved    string   `json:"resolved"`
+		Replicas    string   `json:"replicas"`
+		Serving     string   `json:"serving"`
+		Destination string   `json:"destination"`
+		Split       string   `json:"split,omitempty"`
+		Arms        []string `json:"arms,omitempty"`
+		Dtab        string   `json:"dtab,omitempty"`
+	}
+	var out struct {
+		Verdicts []verdict `json:"verdicts"`
+		Ports    []int32   `json:"ports"`
+		Looked   []string  `json:"looked"`
+		Pending  bool      `json:"pending"`
+	}
+	out.Ports, out.Pending = r.Ports, r.Pending
+	for _, p := range r.Looked {
+		out.Looked = append(out.Looked, p.String())
+	}
+	for _, v := range r.Verdicts {
+		one := verdict{
+			Route: v.Route.Namespace + "/" + v.Route.Name, Accepted: text(v.Accepted), Resolved: text(v.Resolved),
+			Replicas: text(v.Replicas), Serving: v.Serving.String(), Destination: v.Destination, Split: v.Split,
+		}
+		for _, a := range v.Arms {
+			one.Arms = append(one.Arms, fmt.Sprintf("%s: weight %s, %s, %d ready, %s", a.Name, a.Weight, a.Share, a.Ready, a.Bound))
+		}
+		if v.Dtab != nil {
+			one.Dtab = v.Dtab.String()
+		}
+		out.Verdicts = append(out.Verdicts, one)
+	}
+	data, err := yaml.Marshal(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
+func text(j Judgement) string {
+	status := "False"
+	switch {
+	case j.True:
+		status = "True"
+	case j.Unknown:
+		status = "Unknown"
+	}
+	return strings.TrimRight(fmt.Sprintf("%s %s %s: %s", j.Type, status, j.Reason, j.Message), ": ")
+}
