@@ -13,6 +13,10 @@ import (
 	"github.com/wye-dev/wye/dtab"
 )
 
+// maxLeaves bounds the tree of one target: no small table may make a config that
+// proxies cannot hold.
+const maxLeaves = 1024
+
 // resolution is what binding a target came to.
 type resolution struct {
 	tree dtab.Tree[Arm]
@@ -97,8 +101,15 @@ func (t *translation) resolve(tb *table, tg target) resolution {
 	}
 	t.names.missing = nil
 	binding, err := dtab.Interpreter{Table: tb.table, Namers: t.names}.Bind(tg.path)
+	if err == nil || errors.Is(err, dtab.ErrPending) {
+		t.keepReady(tb, tg.path)
+	}
 	if err != nil {
 		return resolution{wrong: t.mistake(tb, tg, err)}
+	}
+	if n := leaves(binding.Tree); n > maxLeaves {
+		return resolution{wrong: unbound(v1alpha1.ReasonTooManySteps,
+			"%s is bound to %d destinations by the rules of %s; at most %d are allowed", tg, n, tb, maxLeaves)}
 	}
 	res := resolution{usable: true, tree: dtab.Map(binding.Tree, func(b dtab.Bound) Arm {
 		if tg.backend != "" {
@@ -121,7 +132,6 @@ func (t *translation) resolve(tb *table, tg target) resolution {
 	if wrong := t.answer(tb, tg, binding.Tree.Kind); wrong != nil {
 		res.blame(wrong, false)
 	}
-	t.keepReady(tb, tg.path)
 	return res
 }
 
@@ -129,7 +139,7 @@ func (t *translation) resolve(tb *table, tg target) resolution {
 // they are known when they are needed: a fallback must not begin with waiting
 // for service discovery. What comes of it has no part in the result.
 func (t *translation) keepReady(tb *table, path dtab.Path) {
-	pending := t.names.pending
+	pending, missing := t.names.pending, t.names.missing
 	follow(tb, path, func(end dtab.Path) {
 		if !concrete(end) {
 			return
@@ -139,7 +149,7 @@ func (t *translation) keepReady(tb *table, path dtab.Path) {
 			forLeaves(binding.Tree, func(b dtab.Bound) { t.names.addr(b.ID) })
 		}
 	})
-	t.names.pending = pending
+	t.names.pending, t.names.missing = pending, missing
 }
 
 // mistake says why a name cannot be bound.

@@ -93,3 +93,9 @@ func forLeaves[L any](tree dtab.Tree[L], visit func(L)) {
 		forLeaves(c.Tree, visit)
 	}
 }
+
+func leaves[L any](tree dtab.Tree[L]) int {
+	n := 0
+	forLeaves(tree, func(L) { n++ })
+	return n
+}

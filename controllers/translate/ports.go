@@ -64,7 +64,7 @@ func (d *draft) yield(port int32, holder *draft) {
 	d.serve(ServesNothing, nil, 0)
 	if d.verdict.Accepted.True {
 		d.verdict.Accepted = notAccepted(v1alpha1.ReasonConflicted,
-			"port %d is held by TCPRoute %s, which is older; choose another port, or delete one of the two", port, holder.key)
+			"port %d is held by TCPRoute %s, which was there first; choose another port, or delete one of the two", port, holder.key)
 		return
 	}
 	d.verdict.Accepted.Message += fmt.Sprintf("; the last good form cannot serve, because its port %d is held by TCPRoute %s", port, holder.key)

@@ -22,7 +22,7 @@ func (t *translation) replicas(form Bound, list []arm, lost float64) Judgement {
 			switch {
 			case why == "":
 			case first == "":
-				first = fmt.Sprintf("%s is bound to %s, %s", subject(form, a), idText(leaf.id), why)
+				first = subject(form, a, leaf) + " " + why
 			default:
 				more++
 			}
@@ -32,7 +32,7 @@ func (t *translation) replicas(form Bound, list []arm, lost float64) Judgement {
 		return Judgement{Type: v1alpha1.ConditionReady, True: true, Reason: v1alpha1.ReasonReady}
 	}
 	if more > 0 {
-		first += fmt.Sprintf("; the same is true of %d more", more)
+		first += fmt.Sprintf("; and so for %d more", more)
 	}
 	return notReady(v1alpha1.ReasonNoReplicas, "%s", first)
 }
@@ -44,25 +44,29 @@ func (t *translation) vacant(leaf share) string {
 		return ""
 	}
 	if leaf.id == nil {
-		return "which stands for nobody"
+		return "has nobody to serve it"
 	}
 	switch addr := t.names.addr(leaf.id); {
 	case addr.State == namer.AddrNeg:
-		return "which has no addresses"
+		return "has no addresses"
 	case addr.State == namer.AddrFailed:
-		return fmt.Sprintf("whose addresses cannot be known: %s", addr.Cause)
+		return fmt.Sprintf("has no addresses: %s", addr.Cause)
 	case len(addr.Endpoints) == 0:
-		return "which has no ready endpoints"
+		return "has no ready endpoints"
 	}
 	return ""
 }
 
-// subject is how messages call what is bound to an arm.
-func subject(form Bound, a arm) string {
+// subject begins a message on one leaf of an arm.
+func subject(form Bound, a arm, leaf share) string {
+	name, id := form.Spec.Dst, idText(leaf.id)
 	if a.backend != "" {
-		return fmt.Sprintf("backend %q", a.backend)
+		name = fmt.Sprintf("backend %q", a.backend)
 	}
-	return form.Spec.Dst
+	if name == id {
+		return id
+	}
+	return fmt.Sprintf("%s is bound to %s, which", name, id)
 }
 
 func noWeight(form Bound, lost float64) string {
