@@ -130,7 +130,7 @@ func (t *translation) describe(d *draft) {
 	for i, a := range list {
 		d.verdict.Arms = append(d.verdict.Arms, v1alpha1.ArmStatus{
 			Name:   names[i],
-			Bound:  clip(a.bound(), maxBound),
+			Bound:  Clip(a.bound(), maxBound),
 			Weight: strconv.FormatFloat(a.weight, 'g', 12, 64),
 			Share:  percents[i],
 			Ready:  t.ready(a),

@@ -105,7 +105,7 @@ func (t *translation) resolve(tb *table, tg target) resolution {
 		t.keepReady(tb, tg.path)
 	}
 	if err != nil {
-		return resolution{wrong: t.mistake(tb, tg, err)}
+		return resolution{wrong: mistake(tb, tg, err)}
 	}
 	if n := leaves(binding.Tree); n > maxLeaves {
 		return resolution{wrong: unbound(v1alpha1.ReasonTooManySteps,
@@ -122,7 +122,7 @@ func (t *translation) resolve(tb *table, tg target) resolution {
 	//    it out for a moment would change the split twice.
 	for _, err := range binding.LeftOut {
 		stops := errors.Is(err, dtab.ErrPending) || res.tree.Kind == dtab.Neg
-		res.blame(t.mistake(tb, tg, err), stops)
+		res.blame(mistake(tb, tg, err), stops)
 	}
 	// 2. Addresses must be known before connections are sent there.
 	if id := t.awaited(res.tree); id != nil {
@@ -153,7 +153,7 @@ func (t *translation) keepReady(tb *table, path dtab.Path) {
 }
 
 // mistake says why a name cannot be bound.
-func (t *translation) mistake(tb *table, tg target, err error) *Judgement {
+func mistake(tb *table, tg target, err error) *Judgement {
 	switch {
 	case errors.Is(err, dtab.ErrPending):
 		return awaiting("%s: waiting for service discovery to answer for %s", tg, where(err, tg))

@@ -24,9 +24,9 @@ const (
 func where(err error, tg target) string {
 	var at *dtab.PathError
 	if errors.As(err, &at) {
-		return clip(at.Path.String(), maxDestination)
+		return Clip(at.Path.String(), maxDestination)
 	}
-	return clip(tg.path.String(), maxDestination)
+	return Clip(tg.path.String(), maxDestination)
 }
 
 // circle says how rules lead on for ever.
@@ -38,12 +38,12 @@ func circle(err error) string {
 	last := len(at.Trail) - 1
 	steps := make([]string, 0, maxTrail+2)
 	for _, p := range at.Trail[:min(last, maxTrail)] {
-		steps = append(steps, clip(p.String(), maxDestination))
+		steps = append(steps, Clip(p.String(), maxDestination))
 	}
 	if last > maxTrail {
 		steps = append(steps, "…")
 	}
-	end := clip(at.Trail[last].String(), maxDestination)
+	end := Clip(at.Trail[last].String(), maxDestination)
 	if at.Trail[0].Equal(at.Trail[last]) {
 		return "go round in a circle: " + strings.Join(append(steps, end), " -> ")
 	}
@@ -93,7 +93,7 @@ func follow(tb *table, path dtab.Path, visit func(end dtab.Path)) {
 func list(paths []dtab.Path) string {
 	texts := make([]string, 0, maxDeadEnds)
 	for _, p := range paths[:min(len(paths), maxDeadEnds)] {
-		texts = append(texts, clip(p.String(), maxDestination))
+		texts = append(texts, Clip(p.String(), maxDestination))
 	}
 	if more := len(paths) - len(texts); more > 0 {
 		return fmt.Sprintf("%s (nor %d more)", strings.Join(texts, ", "), more)

@@ -92,17 +92,17 @@ const maxDestination = 128
 // destination is what a route asks for, in short: its dst, or its backends' names.
 func destination(spec v1alpha1.TCPRouteSpec) string {
 	if len(spec.Backends) == 0 {
-		return clip(spec.Dst, maxDestination)
+		return Clip(spec.Dst, maxDestination)
 	}
 	names := make([]string, len(spec.Backends))
 	for i, b := range spec.Backends {
 		names[i] = b.Name
 	}
-	return clip(strings.Join(names, ","), maxDestination)
+	return Clip(strings.Join(names, ","), maxDestination)
 }
 
-// clip shortens a text to at most limit bytes, without cutting a character.
-func clip(text string, limit int) string {
+// Clip shortens a text to at most limit bytes, without cutting a character.
+func Clip(text string, limit int) string {
 	const mark = "…"
 	if len(text) <= limit {
 		return text

@@ -177,8 +177,8 @@ func TestLongTextsAreCutBetweenCharacters(t *testing.T) {
 		{"äöüäöü", "äöü…"},
 	}
 	for _, test := range tests {
-		if got := clip(test.in, 10); got != test.want || len(got) > 10 {
-			t.Errorf("clip(%q) = %q, want %q", test.in, got, test.want)
+		if got := Clip(test.in, 10); got != test.want || len(got) > 10 {
+			t.Errorf("Clip(%q) = %q, want %q", test.in, got, test.want)
 		}
 	}
 }
