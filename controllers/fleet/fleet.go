@@ -2,11 +2,15 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package fleet turns a ProxyFleet into running proxies, behind one small
-// interface: as a Deployment with what belongs to it, or as child processes.
+// interface: as a Deployment with what belongs to it (deployment), or as child
+// processes (process). A fleet's spec and the ports of its routes go in; what
+// runs comes out. It never decides what the proxies serve, and it touches no
+// object that belongs to somebody else.
 package fleet
 
 import (
 	"context"
+	"time"
 
 	"k8s.io/apimachinery/pkg/types"
 
@@ -20,7 +24,8 @@ type Runtime interface {
 	Apply(ctx context.Context, fleet *v1alpha1.ProxyFleet, ports []int32) error
 	// Observe says what runs.
 	Observe(ctx context.Context, fleet *v1alpha1.ProxyFleet) (Observed, error)
-	// Delete removes what the runtime made for a fleet that is gone.
+	// Delete removes what the runtime made for a fleet that is gone. It returns
+	// without waiting for proxies to drain.
 	Delete(ctx context.Context, fleet types.NamespacedName) error
 }
 
@@ -32,4 +37,12 @@ type Observed struct {
 	Updated   bool     // all of them are of the newest spec, and none is left over
 	Addresses []string // where clients reach the fleet
 	Selector  string   // of the pods, for the scale subresource
+
+	// Recheck is how long until Proxies may grow without any event, because a
+	// proxy that was still starting must then be there. 0: not at all.
+	Recheck time.Duration
 }
+
+// StartupGrace is how long a proxy that is not ready counts as still starting:
+// until then it is not expected to be connected.
+const StartupGrace = 10 * time.Second
