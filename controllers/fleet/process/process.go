@@ -1,0 +1,233 @@
+// Copyright The Wye Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Package process runs a fleet as child processes of the controller, where there
+// is no kubelet. Apply states what should run, the loop in Start makes it so,
+// Observe says what runs. The children of a fleet share its ports by
+// SO_REUSEPORT, and end with the controller, however it ends.
+package process
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/go-logr/logr"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/wye-dev/wye/api/v1alpha1"
+	"github.com/wye-dev/wye/controllers/fleet"
+)
+
+// tick is how often the loop looks for tokens to renew.
+const tick = time.Second
+
+// Options are what all fleets have in common.
+type Options struct {
+	Binary     string // path of wye-proxy
+	Dir        string // where children keep their state; tokens are in it
+	Controller string // HOST:PORT of the config push service
+	// Bind is the address of the listeners. All fleets share it, so that a port
+	// can be of one fleet only. 127.0.0.1 when empty.
+	Bind string
+	// Output gets what the children write, line by line after their names.
+	// Standard error when nil.
+	Output io.Writer
+	// RestartDelay is how long a child that ended stays away. It doubles with
+	// each end that follows soon, up to half a minute. 500 ms when 0.
+	RestartDelay time.Duration
+	// KillGrace is how long after its drain deadline a child is killed. 5 s when 0.
+	KillGrace time.Duration
+}
+
+// Runtime runs fleets as child processes. Start it on the leader only.
+type Runtime struct {
+	options  Options
+	identity Identity
+	ca       func() []byte
+	changed  func(types.NamespacedName)
+	log      logr.Logger
+	output   *output
+	starter  starter
+	wake     chan struct{} // holds a token when the loop has something to do
+
+	mu     sync.Mutex
+	fleets map[types.NamespacedName]*group
+}
+
+// group is what should run of one fleet, and its children. Runtime.mu guards it.
+type group struct {
+	fleet    *v1alpha1.ProxyFleet // as applied last
+	dir      string
+	wanted   int
+	flags    fleet.Flags // of each child, but for what is its own
+	ports    []int32
+	renewAt  time.Time // when the token is due; zero for none yet
+	gone     bool      // the fleet was deleted
+	children map[int]*child
+}
+
+var _ fleet.Runtime = (*Runtime)(nil)
+
+// New makes a Runtime. ca is the PEM bundle that proxies trust for config push;
+// when it changes, every fleet should be applied again. changed is called with a
+// fleet of which a child started, ended or changed its readiness; it must not block.
+func New(options Options, identity Identity, ca func() []byte, changed func(types.NamespacedName), log logr.Logger) *Runtime {
+	if options.Bind == "" {
+		options.Bind = "127.0.0.1"
+	}
+	if options.Output == nil {
+		options.Output = os.Stderr
+	}
+	if options.RestartDelay == 0 {
+		options.RestartDelay = 500 * time.Millisecond
+	}
+	if options.KillGrace == 0 {
+		options.KillGrace = 5 * time.Second
+	}
+	return &Runtime{
+		options:  options,
+		identity: identity,
+		ca:       ca,
+		changed:  changed,
+		log:      log,
+		output:   &output{to: options.Output},
+		starter:  make(starter),
+		wake:     make(chan struct{}, 1),
+		fleets:   map[types.NamespacedName]*group{},
+	}
+}
+
+// Apply writes what the fleet's proxies need to connect, and states how many
+// should run. Start does the rest.
+func (r *Runtime) Apply(ctx context.Context, f *v1alpha1.ProxyFleet, ports []int32) error {
+	key := types.NamespacedName{Namespace: f.Namespace, Name: f.Name}
+	if err := r.portsFree(key, ports); err != nil {
+		return err
+	}
+	dir := filepath.Join(r.options.Dir, f.Namespace, fleet.Name(f.Name))
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("make the directory of fleet %s: %w", key, err)
+	}
+	ca := r.ca()
+	if len(ca) == 0 {
+		return fleet.ErrNoCA
+	}
+	if err := writeFile(filepath.Join(dir, caFile), ca); err != nil {
+		return fmt.Errorf("write the CA of fleet %s: %w", key, err)
+	}
+	renewAt, err := r.freshToken(ctx, f, dir)
+	if err != nil {
+		return err
+	}
+
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	g := r.fleets[key]
+	if g == nil {
+		g = &group{dir: dir, children: map[int]*child{}}
+		r.fleets[key] = g
+	}
+	g.fleet, g.gone, g.renewAt = f.DeepCopy(), false, renewAt
+	g.wanted, g.flags, g.ports = int(fleet.Replicas(f)), r.flags(f, dir), slices.Clone(ports)
+	r.nudge()
+	return nil
+}
+
+// Delete drains the children of a fleet that is gone, and then removes its directory.
+func (r *Runtime) Delete(_ context.Context, key types.NamespacedName) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if g := r.fleets[key]; g != nil {
+		g.gone, g.wanted, g.ports = true, 0, nil
+		r.nudge()
+	}
+	return nil
+}
+
+// Observe says what runs.
+func (r *Runtime) Observe(_ context.Context, f *v1alpha1.ProxyFleet) (fleet.Observed, error) {
+	observed := fleet.Observed{Wanted: fleet.Replicas(f), Addresses: []string{r.address()}}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	g := r.fleets[types.NamespacedName{Namespace: f.Namespace, Name: f.Name}]
+	if g == nil {
+		return observed, nil
+	}
+	updated := len(g.children) == g.wanted
+	for _, c := range g.children {
+		updated = updated && c.is == running && c.flags == g.flags
+		c.count(&observed, time.Now())
+	}
+	observed.Updated = updated && g.wanted == int(observed.Wanted)
+	slices.Sort(observed.Proxies)
+	return observed, nil
+}
+
+// AdminAddr is where a running child serves /metrics and /config.
+func (r *Runtime) AdminAddr(key types.NamespacedName, pod string) (addr string, ok bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if g := r.fleets[key]; g != nil {
+		for _, c := range g.children {
+			if c.flags.Pod == pod && c.is == running {
+				return c.admin, true
+			}
+		}
+	}
+	return "", false
+}
+
+// portsFree refuses ports that another fleet has: the kernel would share them
+// between both, and connections would reach either.
+func (r *Runtime) portsFree(key types.NamespacedName, ports []int32) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for other, g := range r.fleets {
+		for _, port := range g.ports {
+			if other != key && slices.Contains(ports, port) {
+				return fmt.Errorf("port %d is used by fleet %s already: fleets that run as processes share the address %s",
+					port, other, r.options.Bind)
+			}
+		}
+	}
+	return nil
+}
+
+// flags are those that the children of a fleet have in common.
+func (r *Runtime) flags(f *v1alpha1.ProxyFleet, dir string) fleet.Flags {
+	delay, deadline := fleet.Drain(f)
+	return fleet.Flags{
+		Controller:     r.options.Controller,
+		ControllerName: fleet.ControllerName,
+		Namespace:      f.Namespace,
+		Fleet:          f.Name,
+		CAFile:         filepath.Join(dir, caFile),
+		TokenFile:      filepath.Join(dir, tokenFile),
+		Bind:           r.options.Bind,
+		DrainDelay:     delay,
+		DrainDeadline:  deadline,
+	}
+}
+
+// address is where clients reach the listeners.
+func (r *Runtime) address() string {
+	if ip, err := netip.ParseAddr(r.options.Bind); err == nil && ip.IsUnspecified() {
+		return "127.0.0.1"
+	}
+	return r.options.Bind
+}
+
+// nudge lets the loop look at the fleets again.
+func (r *Runtime) nudge() {
+	select {
+	case r.wake <- struct{}{}:
+	default: // it will already
+	}
+}
