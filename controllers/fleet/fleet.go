@@ -10,6 +10,7 @@ package fleet
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
@@ -43,6 +44,22 @@ type Observed struct {
 	Recheck time.Duration
 }
 
-// StartupGrace is how long a proxy that is not ready counts as still starting:
-// until then it is not expected to be connected.
-const StartupGrace = 10 * time.Second
+// startupGrace is how long a proxy that is not ready counts as still starting:
+// it may be connecting at this moment, and whether it lags is seen later.
+const startupGrace = 10 * time.Second
+
+// Add counts a proxy that has been running since a time, if it is expected to be
+// connected by now.
+func (o *Observed) Add(name string, ready bool, since, now time.Time) {
+	if left := startupGrace - now.Sub(since); !ready && left > 0 {
+		if o.Recheck == 0 || left < o.Recheck {
+			o.Recheck = left
+		}
+		return
+	}
+	at, _ := slices.BinarySearch(o.Proxies, name)
+	o.Proxies = slices.Insert(o.Proxies, at, name)
+	if ready {
+		o.Ready++
+	}
+}

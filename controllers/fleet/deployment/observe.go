@@ -42,32 +42,12 @@ func (r *Runtime) Observe(ctx context.Context, f *v1alpha1.ProxyFleet) (fleet.Ob
 		// Right after a write the cache still shows the Deployment before it.
 		observed.Updated = r.writer.Seen(d) && rolledOut(d)
 	}
-	count(&observed, pods.Items, r.now())
-	return observed, nil
-}
-
-// count adds the pods that are proxies by now.
-func count(observed *fleet.Observed, pods []corev1.Pod, now time.Time) {
-	for i := range pods {
-		pod := &pods[i]
-		since, runs := running(pod)
-		if !runs {
-			continue
-		}
-		ready := isReady(pod)
-		if left := fleet.StartupGrace - now.Sub(since); !ready && left > 0 {
-			// It may be connecting at this moment. Whether it lags is seen later.
-			if observed.Recheck == 0 || left < observed.Recheck {
-				observed.Recheck = left
-			}
-			continue
-		}
-		observed.Proxies = append(observed.Proxies, pod.Name)
-		if ready {
-			observed.Ready++
+	for i := range pods.Items {
+		if since, ok := running(&pods.Items[i]); ok {
+			observed.Add(pods.Items[i].Name, isReady(&pods.Items[i]), since, r.now())
 		}
 	}
-	slices.Sort(observed.Proxies)
+	return observed, nil
 }
 
 // running tells since when a pod's proxy has been running; false for one that

@@ -5,10 +5,48 @@ package process
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"time"
 
+	"github.com/wye-dev/wye/api/v1alpha1"
 	"github.com/wye-dev/wye/controllers/fleet"
 )
+
+// group is what should run of one fleet, and its children. Runtime.mu guards it.
+type group struct {
+	fleet    *v1alpha1.ProxyFleet // as applied last
+	dir      string
+	wanted   int
+	flags    fleet.Flags // of each child, but for what is its own
+	ports    []int32
+	renewAt  time.Time // when the token is due; zero for none yet
+	gone     bool      // the fleet was deleted
+	children map[int]*child
+}
+
+// replaceOutdated stops children that run with flags of an earlier spec, one
+// that is ready at a time, and only while all others are. The lock is held.
+func (g *group) replaceOutdated() {
+	ready := 0
+	for _, c := range g.children {
+		if c.ready && !c.stopping {
+			ready++
+		}
+	}
+	for _, index := range slices.Backward(slices.Sorted(maps.Keys(g.children))) {
+		c := g.children[index]
+		if c.flags == g.flags || c.stopping {
+			continue
+		}
+		if !c.ready {
+			c.stop()
+		} else if ready == g.wanted {
+			c.stop()
+			return
+		}
+	}
+}
 
 // phase says where a child's process is between two starts.
 type phase int
@@ -40,21 +78,4 @@ type child struct {
 func (c *child) stop() {
 	c.stopping = true
 	c.cancel()
-}
-
-// count adds a child to what is observed, if it is a proxy by now and is not draining.
-func (c *child) count(observed *fleet.Observed, now time.Time) {
-	if c.stopping || c.is != running {
-		return
-	}
-	if left := fleet.StartupGrace - now.Sub(c.since); !c.ready && left > 0 {
-		if observed.Recheck == 0 || left < observed.Recheck {
-			observed.Recheck = left
-		}
-		return
-	}
-	observed.Proxies = append(observed.Proxies, c.name)
-	if c.ready {
-		observed.Ready++
-	}
 }

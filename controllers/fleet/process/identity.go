@@ -99,9 +99,12 @@ func (r *Runtime) renew(ctx context.Context, f *v1alpha1.ProxyFleet, dir string)
 // renewDue renews the tokens that are due, and tries again later where that fails.
 func (r *Runtime) renewDue(ctx context.Context) {
 	for key, g := range r.due() {
-		ctx, cancel := context.WithTimeout(ctx, renewTimeout)
-		renewAt, err := r.renew(ctx, g.fleet, g.dir)
+		limited, cancel := context.WithTimeout(ctx, renewTimeout)
+		renewAt, err := r.renew(limited, g.fleet, g.dir)
 		cancel()
+		if ctx.Err() != nil {
+			return
+		}
 		if err != nil {
 			r.log.Error(err, "renew token", "fleet", key)
 			renewAt = time.Now().Add(renewRetry)

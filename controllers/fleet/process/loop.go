@@ -6,10 +6,8 @@ package process
 import (
 	"context"
 	"fmt"
-	"maps"
 	"os"
 	"path/filepath"
-	"slices"
 	"sync"
 	"time"
 
@@ -44,7 +42,7 @@ func (r *Runtime) Start(ctx context.Context) error {
 }
 
 // sync starts and stops children until they are what is wanted.
-func (r *Runtime) sync(ctx context.Context, running *sync.WaitGroup) {
+func (r *Runtime) sync(ctx context.Context, children *sync.WaitGroup) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for key, g := range r.fleets {
@@ -55,7 +53,7 @@ func (r *Runtime) sync(ctx context.Context, running *sync.WaitGroup) {
 		}
 		for index := range g.wanted {
 			if g.children[index] == nil {
-				r.startChild(ctx, running, key, g, index)
+				r.startChild(ctx, children, key, g, index)
 			}
 		}
 		g.replaceOutdated()
@@ -66,7 +64,7 @@ func (r *Runtime) sync(ctx context.Context, running *sync.WaitGroup) {
 }
 
 // startChild starts one more child of a fleet. The lock is held.
-func (r *Runtime) startChild(ctx context.Context, running *sync.WaitGroup, key types.NamespacedName, g *group, index int) {
+func (r *Runtime) startChild(ctx context.Context, children *sync.WaitGroup, key types.NamespacedName, g *group, index int) {
 	name := fmt.Sprintf("%s-%d", fleet.Name(key.Name), index)
 	ctx, cancel := context.WithCancel(ctx)
 	c := &child{index: index, flags: g.flags, name: name, cancel: cancel}
@@ -82,34 +80,11 @@ func (r *Runtime) startChild(ctx context.Context, running *sync.WaitGroup, key t
 		report:       func(now state) { r.report(key, c, now) },
 	}
 	s.flags.Pod, s.flags.StateDir = name, filepath.Join(g.dir, name)
-	running.Go(func() {
+	children.Go(func() {
 		defer cancel()
 		s.run(ctx)
 		r.ended(key, g, c)
 	})
-}
-
-// replaceOutdated stops children that run with flags of an earlier spec, one
-// that is ready at a time, and only while all others are. The lock is held.
-func (g *group) replaceOutdated() {
-	ready := 0
-	for _, c := range g.children {
-		if c.ready && !c.stopping {
-			ready++
-		}
-	}
-	for _, index := range slices.Backward(slices.Sorted(maps.Keys(g.children))) {
-		c := g.children[index]
-		if c.flags == g.flags || c.stopping {
-			continue
-		}
-		if !c.ready {
-			c.stop()
-		} else if ready == g.wanted {
-			c.stop()
-			return
-		}
-	}
 }
 
 // report takes over what a supervisor says of its process.

@@ -23,15 +23,17 @@ func (o *output) prefixed(name string) *lines {
 	return &lines{output: o, prefix: "[" + name + "] "}
 }
 
-// lines passes on whole lines with a prefix. One goroutine writes to it.
+// lines passes on whole lines with a prefix.
 type lines struct {
 	output *output
 	prefix string
-	part   []byte // of a line whose end has not come yet
+	part   []byte // of a line whose end has not come yet; output.mu guards it
 }
 
 // Write never fails: what becomes of the output must not stop the process.
 func (l *lines) Write(data []byte) (int, error) {
+	l.output.mu.Lock()
+	defer l.output.mu.Unlock()
 	n := len(data)
 	for len(data) > 0 {
 		line, rest, whole := bytes.Cut(data, []byte("\n"))
@@ -46,14 +48,15 @@ func (l *lines) Write(data []byte) (int, error) {
 
 // flush passes on a last line without an end.
 func (l *lines) flush() {
+	l.output.mu.Lock()
+	defer l.output.mu.Unlock()
 	if len(l.part) > 0 {
 		l.emit()
 	}
 }
 
+// emit ends the line. The lock is held.
 func (l *lines) emit() {
-	l.output.mu.Lock()
-	defer l.output.mu.Unlock()
 	_, _ = io.WriteString(l.output.to, l.prefix+string(l.part)+"\n")
 	l.part = l.part[:0]
 }

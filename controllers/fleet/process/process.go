@@ -11,7 +11,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -59,18 +58,6 @@ type Runtime struct {
 
 	mu     sync.Mutex
 	fleets map[types.NamespacedName]*group
-}
-
-// group is what should run of one fleet, and its children. Runtime.mu guards it.
-type group struct {
-	fleet    *v1alpha1.ProxyFleet // as applied last
-	dir      string
-	wanted   int
-	flags    fleet.Flags // of each child, but for what is its own
-	ports    []int32
-	renewAt  time.Time // when the token is due; zero for none yet
-	gone     bool      // the fleet was deleted
-	children map[int]*child
 }
 
 var _ fleet.Runtime = (*Runtime)(nil)
@@ -151,39 +138,6 @@ func (r *Runtime) Delete(_ context.Context, key types.NamespacedName) error {
 	return nil
 }
 
-// Observe says what runs.
-func (r *Runtime) Observe(_ context.Context, f *v1alpha1.ProxyFleet) (fleet.Observed, error) {
-	observed := fleet.Observed{Wanted: fleet.Replicas(f), Addresses: []string{r.address()}}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	g := r.fleets[types.NamespacedName{Namespace: f.Namespace, Name: f.Name}]
-	if g == nil {
-		return observed, nil
-	}
-	updated := len(g.children) == g.wanted
-	for _, c := range g.children {
-		updated = updated && c.is == running && c.flags == g.flags
-		c.count(&observed, time.Now())
-	}
-	observed.Updated = updated && g.wanted == int(observed.Wanted)
-	slices.Sort(observed.Proxies)
-	return observed, nil
-}
-
-// AdminAddr is where a running child serves /metrics and /config.
-func (r *Runtime) AdminAddr(key types.NamespacedName, pod string) (addr string, ok bool) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if g := r.fleets[key]; g != nil {
-		for _, c := range g.children {
-			if c.flags.Pod == pod && c.is == running {
-				return c.admin, true
-			}
-		}
-	}
-	return "", false
-}
-
 // portsFree refuses ports that another fleet has: the kernel would share them
 // between both, and connections would reach either.
 func (r *Runtime) portsFree(key types.NamespacedName, ports []int32) error {
@@ -214,14 +168,6 @@ func (r *Runtime) flags(f *v1alpha1.ProxyFleet, dir string) fleet.Flags {
 		DrainDelay:     delay,
 		DrainDeadline:  deadline,
 	}
-}
-
-// address is where clients reach the listeners.
-func (r *Runtime) address() string {
-	if ip, err := netip.ParseAddr(r.options.Bind); err == nil && ip.IsUnspecified() {
-		return "127.0.0.1"
-	}
-	return r.options.Bind
 }
 
 // nudge lets the loop look at the fleets again.
