@@ -21,10 +21,11 @@ const (
 	// long for a label is shortened there and stands whole in the annotation of
 	// the same key: Of reads both.
 	LabelFleet = "wye.dev/fleet"
+	// LabelManagedBy is ControllerName on everything that the controller makes.
+	LabelManagedBy = "app.kubernetes.io/managed-by"
 
 	labelName      = "app.kubernetes.io/name"
 	labelInstance  = "app.kubernetes.io/instance"
-	labelManagedBy = "app.kubernetes.io/managed-by"
 	labelComponent = "app.kubernetes.io/component"
 )
 
@@ -58,7 +59,7 @@ func Labels(fleet string) map[string]string {
 	return map[string]string{
 		labelName:      "wye-proxy",
 		labelInstance:  value,
-		labelManagedBy: ControllerName,
+		LabelManagedBy: ControllerName,
 		labelComponent: "proxy",
 		LabelFleet:     value,
 	}

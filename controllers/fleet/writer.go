@@ -177,7 +177,7 @@ func belongs(o client.Object, owner *v1alpha1.ProxyFleet) bool {
 		return ref.UID == owner.UID
 	}
 	key, ok := Of(o)
-	return ok && key == client.ObjectKeyFromObject(owner) && o.GetLabels()[labelManagedBy] == ControllerName
+	return ok && key == client.ObjectKeyFromObject(owner) && o.GetLabels()[LabelManagedBy] == ControllerName
 }
 
 // applied is an object as it is sent: with its owner, and without what only the

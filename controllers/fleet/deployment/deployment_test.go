@@ -15,6 +15,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	policyv1 "k8s.io/api/policy/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/wye-dev/wye/api/v1alpha1"
@@ -142,6 +143,52 @@ func TestServiceOutlivesItsRoutes(t *testing.T) {
 	c.get("wye-edge", after)
 	if len(after.Spec.Ports) != 1 || after.Spec.Ports[0].Port != 7001 {
 		t.Errorf("ports %v, want 7001", after.Spec.Ports)
+	}
+}
+
+func TestServiceAndBudgetChangeShape(t *testing.T) {
+	c := newTestCluster(t)
+	f := c.fleet("edge", v1alpha1.ProxyFleetSpec{})
+	for _, shape := range []v1alpha1.FleetService{
+		{Type: corev1.ServiceTypeLoadBalancer, ExternalTrafficPolicy: corev1.ServiceExternalTrafficPolicyLocal},
+		{Type: corev1.ServiceTypeClusterIP},
+		{Type: corev1.ServiceTypeNodePort},
+		{Type: corev1.ServiceTypeClusterIP, ExternalTrafficPolicy: corev1.ServiceExternalTrafficPolicyLocal},
+	} {
+		f.Spec.Service = &shape
+		c.apply(f, 6379)
+		s := &corev1.Service{}
+		c.get("wye-edge", s)
+		if s.Spec.Type != shape.Type {
+			t.Errorf("type %s, want %s", s.Spec.Type, shape.Type)
+		}
+	}
+	for _, budget := range []v1alpha1.DisruptionBudget{
+		{MinAvailable: new(intstr.FromString("50%"))}, {MaxUnavailable: new(intstr.FromInt32(2))},
+	} {
+		f.Spec.DisruptionBudget = &budget
+		c.apply(f, 6379)
+		b := &policyv1.PodDisruptionBudget{}
+		c.get("wye-edge", b)
+		got := v1alpha1.DisruptionBudget{MinAvailable: b.Spec.MinAvailable, MaxUnavailable: b.Spec.MaxUnavailable}
+		if diff := cmp.Diff(budget, got); diff != "" {
+			t.Error(diff)
+		}
+	}
+}
+
+func TestLongestNamesAreAccepted(t *testing.T) {
+	c := newTestCluster(t)
+	name := strings.Repeat("long.name-", 25) + "end"
+	f := c.fleet(name, v1alpha1.ProxyFleetSpec{Autoscaling: &v1alpha1.Autoscaling{MaxReplicas: 3}})
+	c.apply(f, 6379)
+	if err := c.SaveConfig(t.Context(), f, []byte("config")); err != nil {
+		t.Error(err)
+	}
+	d := &appsv1.Deployment{}
+	c.get(fleet.Name(name), d)
+	if key, ok := fleet.Of(d); !ok || key.Name != name {
+		t.Errorf("the Deployment is of fleet %s", key)
 	}
 }
 

@@ -33,21 +33,23 @@ func TestProcessOutlivesTheThreadThatAskedForIt(t *testing.T) {
 	cmd := exec.Command(binary, fleet.Flags{Controller: "good", StateDir: t.TempDir(), AdminAddr: addr}.Args()...)
 	cmd.SysProcAttr = attributes()
 	defer func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
 		close(stopped)
 		<-ended
 	}()
 
-	thread := make(chan int, 1)
-	go func() {
-		runtime.LockOSThread() // and never unlocks it, so that the thread ends with it
+	thread := onThreadThatEnds(func() {
 		if err := s.start(cmd); err != nil {
 			t.Error(err)
 		}
-		thread <- unix.Gettid()
+	})
+	if cmd.Process == nil {
+		t.Fatal("no process")
+	}
+	defer func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
 	}()
-	task := fmt.Sprintf("/proc/self/task/%d", <-thread)
+	task := fmt.Sprintf("/proc/self/task/%d", thread)
 	eventually(t, "end of the thread", func() bool {
 		_, err := os.Stat(task)
 		return errors.Is(err, os.ErrNotExist)
@@ -59,4 +61,21 @@ func TestProcessOutlivesTheThreadThatAskedForIt(t *testing.T) {
 		n, err := pid(t.Context(), addr)
 		return err == nil && n == cmd.Process.Pid
 	})
+}
+
+// onThreadThatEnds calls f on an OS thread that ends after that, and says which.
+func onThreadThatEnds(f func()) int {
+	id := make(chan int, 1)
+	go func() {
+		runtime.LockOSThread() // a goroutine that never unlocks its thread ends it
+		if unix.Gettid() == unix.Getpid() {
+			// But for the first thread of the program. Hold it, and take another.
+			defer runtime.UnlockOSThread()
+			id <- onThreadThatEnds(f)
+			return
+		}
+		f()
+		id <- unix.Gettid()
+	}()
+	return <-id
 }
