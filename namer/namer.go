@@ -8,7 +8,9 @@
 package namer
 
 import (
+	"cmp"
 	"net/netip"
+	"slices"
 
 	"github.com/wye-dev/wye/dtab"
 )
@@ -49,11 +51,63 @@ type State struct {
 	Err error
 }
 
+// BoundTo is the state of a path that is bound: its first segments are the
+// concrete name's id, the others the residual.
+func BoundTo(path dtab.Path, segments int, addr Addr) State {
+	bound := &dtab.Bound{ID: path[:segments:segments], Residual: path[segments:]}
+	return State{
+		Tree: dtab.Tree[dtab.Name]{Kind: dtab.Leaf, Leaf: dtab.Name{Bound: bound}},
+		Addr: addr,
+	}
+}
+
+// Equal tells whether s and t say the same. Errors are compared by their texts.
+func (s State) Equal(t State) bool {
+	return equalError(s.Err, t.Err) && s.Addr.Equal(t.Addr) && equalTree(s.Tree, t.Tree)
+}
+
+// Equal tells whether a and b say the same.
+func (a Addr) Equal(b Addr) bool {
+	return a.State == b.State && a.Cause == b.Cause && slices.Equal(a.Endpoints, b.Endpoints)
+}
+
+func equalError(a, b error) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	return a.Error() == b.Error()
+}
+
+func equalTree(a, b dtab.Tree[dtab.Name]) bool {
+	return a.Kind == b.Kind && equalName(a.Leaf, b.Leaf) &&
+		slices.EqualFunc(a.Children, b.Children, func(a, b dtab.Weighted[dtab.Name]) bool {
+			return a.Weight == b.Weight && equalTree(a.Tree, b.Tree)
+		})
+}
+
+func equalName(a, b dtab.Name) bool {
+	if a.Bound == nil || b.Bound == nil {
+		return a.Bound == b.Bound && slices.Equal(a.Path, b.Path)
+	}
+	return slices.Equal(a.Bound.ID, b.Bound.ID) && slices.Equal(a.Bound.Residual, b.Bound.Residual)
+}
+
+// SortEndpoints puts endpoints into the order that Addr asks for, in place. Of
+// several with the same address the one with the greatest weight stays, and
+// among those one whose node is known.
+func SortEndpoints(endpoints []Endpoint) []Endpoint {
+	slices.SortFunc(endpoints, func(a, b Endpoint) int {
+		return cmp.Or(a.Addr.Compare(b.Addr), cmp.Compare(b.Weight, a.Weight), cmp.Compare(b.Node, a.Node))
+	})
+	return slices.CompactFunc(endpoints, func(a, b Endpoint) bool { return a.Addr == b.Addr })
+}
+
 // Namer is one discovery backend.
 type Namer interface {
 	// Watch follows the name at path, the whole of it with the mount prefix,
 	// and calls update with the first state as soon as it is known and with
 	// each change. Calls are not concurrent, may come before Watch returns, and
 	// end when stop returns. update must not block and must not call the namer.
+	// Watch does not wait for anything outside the process.
 	Watch(path dtab.Path, update func(State)) (stop func())
 }
