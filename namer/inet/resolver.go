@@ -41,8 +41,12 @@ type Resolver struct {
 }
 
 // Lookup finds the addresses of a host. Of the names that the search list makes
-// of it the first that has any address counts.
+// of it the first that has any address counts. A text that cannot be the name of
+// a host is not asked for.
 func (r *Resolver) Lookup(ctx context.Context, host string) Answer {
+	if !isHostName(host) {
+		return Answer{}
+	}
 	r.once.Do(r.init)
 	if addrs := r.hosts.get()[plain(host)]; len(addrs) > 0 {
 		return fromHosts(addrs)

@@ -53,6 +53,13 @@ func TestLookupOfBothFamilies(t *testing.T) {
 	expectAnswer(t, r, "six.test", "fd00::1 30s")
 	expectAnswer(t, r, "none.test", "")
 	expectAnswer(t, r, "missing.test", "")
+	s.takeAsked()
+	for _, text := range []string{"", ".", "a..b", "a b", "a/b", "caf\u00e9", strings.Repeat("a", 64), strings.Repeat("a.", 127) + "a"} {
+		expectAnswer(t, r, text, "")
+	}
+	if asked := s.takeAsked(); len(asked) > 0 {
+		t.Errorf("asked for %v", asked)
+	}
 }
 
 func TestAliasesAreFollowed(t *testing.T) {
