@@ -8,63 +8,137 @@
 package publish
 
 import (
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
 	"k8s.io/apimachinery/pkg/types"
 
 	pushv1 "github.com/wye-dev/wye/api/push/v1"
 )
 
 // Book keeps the newest config of each fleet, and how far each proxy is.
-type Book struct{}
+//
+// A fleet costs its newest config, and a session that lags behind holds the
+// config that its proxy confirmed last. Configs share the resources that did not
+// change between them, so such a session costs three pointers' worth per
+// resource and the resources that changed since, however many configs it missed.
+type Book struct {
+	changed func(fleet types.NamespacedName)
+
+	mu    sync.Mutex                     // guards pages and what is in them; held for short, without IO
+	pages map[types.NamespacedName]*page // fleet -> page
+}
+
+// page is what the book knows of one fleet.
+type page struct {
+	newest   *edition // nil until something is published
+	seed     seed
+	sessions map[string]*session // pod -> its session
+}
+
+// seed is what an earlier leader published last.
+type seed struct {
+	generation uint64
+	hash       string
+}
 
 // NewBook makes an empty book. changed is called, without locks held and possibly
 // often, with a fleet whose progress changed: a proxy connected, went, or
 // acknowledged. It must not block.
-func NewBook(changed func(fleet types.NamespacedName)) *Book { panic("contract") }
+func NewBook(changed func(fleet types.NamespacedName)) *Book {
+	return &Book{changed: changed, pages: map[types.NamespacedName]*page{}}
+}
 
 // Seed tells the generation and hash that an earlier leader published last, so
 // that publishing the same content again keeps its number. It has no effect once
 // something is published.
-func (b *Book) Seed(fleet types.NamespacedName, generation uint64, hash string) { panic("contract") }
+func (b *Book) Seed(fleet types.NamespacedName, generation uint64, hash string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.page(fleet).seed = seed{generation, hash}
+}
 
 // Publish makes a config the newest of a fleet and returns its generation. Equal
 // content keeps the generation. The book owns config from here on.
+//
+// A retained route whose form the book knows from the config before is published
+// in that form, so that proxies which join now get it too. What cannot be
+// written to the wire (a text that is not UTF-8) is left out: sending it would
+// end every session of the fleet.
 func (b *Book) Publish(fleet types.NamespacedName, config *pushv1.Config) (generation uint64) {
-	panic("contract")
+	next := newEdition(config)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	p := b.page(fleet)
+	next.carry(p.newest)
+	next.hash = next.digest()
+	switch {
+	case p.newest == nil && next.hash == p.seed.hash:
+		next.settle(nil, p.seed.generation)
+	case p.newest == nil:
+		next.settle(nil, p.seed.generation+1)
+	case next.hash == p.newest.hash:
+		return p.newest.generation
+	default:
+		next.settle(p.newest, p.newest.generation+1)
+	}
+	next.published = time.Now()
+	p.newest = next
+	for _, s := range p.sessions {
+		s.rouse()
+	}
+	return next.generation
 }
 
 // Forget drops a fleet that was deleted and ends its sessions.
-func (b *Book) Forget(fleet types.NamespacedName) { panic("contract") }
-
-// Progress says how far a fleet's connected proxies are.
-func (b *Book) Progress(fleet types.NamespacedName) Progress { panic("contract") }
-
-// Progress of one fleet.
-type Progress struct {
-	Generation uint64 // of the newest config; 0 when nothing is published
-	Hash       string // its content hash
-	Proxies    []Proxy // connected, sorted by pod
-	Routes     map[string]Route // route name -> what is published for it
+func (b *Book) Forget(fleet types.NamespacedName) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if p, ok := b.pages[fleet]; ok {
+		for _, s := range p.sessions {
+			s.end(errFleetDeleted)
+		}
+		delete(b.pages, fleet)
+	}
 }
 
-// Route is what is published for one route.
-type Route struct {
-	Hash string
-	// Since is the generation in which the route, its listener or one of its
-	// pools changed last.
-	Since uint64
+// Progress says how far a fleet's connected proxies are. Its maps are shared and
+// must not be changed.
+func (b *Book) Progress(fleet types.NamespacedName) Progress {
+	newest, views := b.views(fleet)
+	progress := Progress{Proxies: make([]Proxy, 0, len(views))}
+	if newest != nil {
+		progress.Generation, progress.Hash, progress.Routes = newest.generation, newest.hash, newest.standing
+	}
+	for _, v := range views {
+		progress.Proxies = append(progress.Proxies, Proxy{
+			Pod:     v.pod,
+			Version: v.version,
+			Acked:   v.acked,
+			Refused: refusedRoutes(newest, v.refused),
+		})
+	}
+	return progress
 }
 
-// Proxy is one connected proxy.
-type Proxy struct {
-	Pod     string
-	Version string
-	Acked   uint64 // generation confirmed last; 0 for none
-	// Refused are the refusals that stand, by route name: a refused listener
-	// or pool counts for each route that needs it.
-	Refused map[string]*pushv1.Refusal
+// page of a fleet, made when there is none. Called with mu held.
+func (b *Book) page(fleet types.NamespacedName) *page {
+	p, ok := b.pages[fleet]
+	if !ok {
+		p = &page{sessions: map[string]*session{}}
+		b.pages[fleet] = p
+	}
+	return p
 }
 
-// Converged tells whether the proxy serves the newest form of a route.
-func (p Proxy) Converged(name string, r Route) bool {
-	return p.Acked >= r.Since && p.Refused[name] == nil
+// fleets that the book has a page for, sorted.
+func (b *Book) fleets() []types.NamespacedName {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.SortedFunc(maps.Keys(b.pages), func(x, y types.NamespacedName) int {
+		return strings.Compare(x.String(), y.String())
+	})
 }

@@ -1,0 +1,243 @@
+// Copyright The Wye Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package publish
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"io"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"google.golang.org/protobuf/proto"
+
+	pushv1 "github.com/wye-dev/wye/api/push/v1"
+)
+
+// edition is one published config. It is immutable once it is in the book, and
+// shares the entries that did not change with the edition before.
+type edition struct {
+	generation uint64
+	hash       string // of the content, without the generation
+	published  time.Time
+	listeners  []*entry[*pushv1.Listener]
+	routes     []*entry[*pushv1.Route]
+	pools      []*entry[*pushv1.Pool]
+	retained   []string         // routes whose form the book does not know
+	standing   map[string]Route // route name -> what is published for it
+}
+
+// entry is one resource of an edition. Entries are sorted by name, without
+// duplicates.
+type entry[M named] struct {
+	message M
+	sum     [sha256.Size]byte
+	since   uint64 // generation in which it changed last
+}
+
+type named interface {
+	proto.Message
+	GetName() string
+}
+
+// resource names a listener, a route or a pool.
+type resource struct {
+	kind pushv1.ResourceKind
+	name string
+}
+
+// newEdition stamps what a config says. It has no generation yet.
+func newEdition(config *pushv1.Config) *edition {
+	e := &edition{
+		listeners: stamp(config.GetListeners()),
+		routes:    stamp(config.GetRoutes()),
+		pools:     stamp(config.GetPools()),
+	}
+	for _, name := range config.GetRetained() {
+		if utf8.ValidString(name) && find(e.routes, name) == nil {
+			e.retained = append(e.retained, name)
+		}
+	}
+	slices.Sort(e.retained)
+	e.retained = slices.Compact(e.retained)
+	return e
+}
+
+// stamp sorts resources by name and hashes each. Of two with one name the first
+// stays; what cannot be marshalled is left out.
+func stamp[M named](messages []M) []*entry[M] {
+	entries := make([]*entry[M], 0, len(messages))
+	var bytes []byte
+	for _, m := range messages {
+		var err error
+		if bytes, err = (proto.MarshalOptions{Deterministic: true}).MarshalAppend(bytes[:0], m); err != nil {
+			continue
+		}
+		entries = append(entries, &entry[M]{message: m, sum: sha256.Sum256(bytes)})
+	}
+	slices.SortStableFunc(entries, func(x, y *entry[M]) int {
+		return strings.Compare(x.message.GetName(), y.message.GetName())
+	})
+	return slices.CompactFunc(entries, func(x, y *entry[M]) bool {
+		return x.message.GetName() == y.message.GetName()
+	})
+}
+
+// carry puts the retained routes whose form is known from the edition before into
+// this one, with the listener and the pools that they need.
+func (e *edition) carry(previous *edition) {
+	if previous == nil || len(e.retained) == 0 {
+		return
+	}
+	e.retained = slices.DeleteFunc(e.retained, func(name string) bool {
+		route := find(previous.routes, name)
+		if route == nil {
+			return false
+		}
+		e.routes = insert(e.routes, route)
+		for _, need := range needs(route.message) {
+			switch need.kind {
+			case pushv1.ResourceKind_RESOURCE_KIND_LISTENER:
+				e.listeners = insert(e.listeners, find(previous.listeners, need.name))
+			case pushv1.ResourceKind_RESOURCE_KIND_POOL:
+				e.pools = insert(e.pools, find(previous.pools, need.name))
+			}
+		}
+		return true
+	})
+}
+
+// digest is the content hash of the edition, in hex.
+func (e *edition) digest() string {
+	h := sha256.New()
+	digestEntries(h, "listeners", e.listeners)
+	digestEntries(h, "routes", e.routes)
+	digestEntries(h, "pools", e.pools)
+	io.WriteString(h, "retained\x00"+strings.Join(e.retained, "\x00"))
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+func digestEntries[M named](w io.Writer, title string, entries []*entry[M]) {
+	io.WriteString(w, title+"\x00")
+	for _, entry := range entries {
+		w.Write(entry.sum[:])
+	}
+}
+
+// settle numbers an edition: what is as in the edition before keeps its number,
+// what is not gets the new one.
+func (e *edition) settle(previous *edition, generation uint64) {
+	if previous == nil {
+		previous = &edition{}
+	}
+	e.generation = generation
+	share(previous.listeners, e.listeners, generation)
+	share(previous.routes, e.routes, generation)
+	share(previous.pools, e.pools, generation)
+	e.standing = e.stand()
+}
+
+// share puts the entries of previous in place of equal ones of next.
+func share[M named](previous, next []*entry[M], generation uint64) {
+	at := 0
+	for i, n := range next {
+		for at < len(previous) && previous[at].message.GetName() < n.message.GetName() {
+			at++
+		}
+		if at < len(previous) && previous[at].message.GetName() == n.message.GetName() && previous[at].sum == n.sum {
+			next[i] = previous[at]
+		} else {
+			n.since = generation
+		}
+	}
+}
+
+// stand says of each route what is published for it.
+func (e *edition) stand() map[string]Route {
+	standing := make(map[string]Route, len(e.routes)+len(e.retained))
+	for _, entry := range e.routes {
+		route := Route{Hash: entry.message.GetHash()}
+		for _, need := range needs(entry.message) {
+			route.Since = max(route.Since, e.since(need))
+		}
+		standing[entry.message.GetName()] = route
+	}
+	for _, name := range e.retained {
+		standing[name] = Route{}
+	}
+	return standing
+}
+
+// since is the generation in which a resource changed last, 0 for one that the
+// edition does not have.
+func (e *edition) since(r resource) uint64 {
+	switch r.kind {
+	case pushv1.ResourceKind_RESOURCE_KIND_LISTENER:
+		return find(e.listeners, r.name).age()
+	case pushv1.ResourceKind_RESOURCE_KIND_ROUTE:
+		return find(e.routes, r.name).age()
+	case pushv1.ResourceKind_RESOURCE_KIND_POOL:
+		return find(e.pools, r.name).age()
+	default:
+		return 0
+	}
+}
+
+func (e *entry[M]) age() uint64 {
+	if e == nil {
+		return 0
+	}
+	return e.since
+}
+
+// find gives the entry of a name, nil when there is none.
+func find[M named](entries []*entry[M], name string) *entry[M] {
+	if i, ok := search(entries, name); ok {
+		return entries[i]
+	}
+	return nil
+}
+
+// insert puts an entry in its place, unless it is nil or its name is there already.
+func insert[M named](entries []*entry[M], e *entry[M]) []*entry[M] {
+	if e == nil {
+		return entries
+	}
+	i, ok := search(entries, e.message.GetName())
+	if ok {
+		return entries
+	}
+	return slices.Insert(entries, i, e)
+}
+
+func search[M named](entries []*entry[M], name string) (int, bool) {
+	return slices.BinarySearchFunc(entries, name, func(e *entry[M], name string) int {
+		return strings.Compare(e.message.GetName(), name)
+	})
+}
+
+// needs are the resources that make up a route: itself, its listener and the
+// pools of its tree, in that order.
+func needs(route *pushv1.Route) []resource {
+	return pools(route.GetTree(), []resource{
+		{pushv1.ResourceKind_RESOURCE_KIND_ROUTE, route.GetName()},
+		{pushv1.ResourceKind_RESOURCE_KIND_LISTENER, route.GetListener()},
+	})
+}
+
+// pools appends the pools under a tree, in its order.
+func pools(tree *pushv1.Tree, found []resource) []resource {
+	if leaf := tree.GetLeaf(); leaf != nil {
+		return append(found, resource{pushv1.ResourceKind_RESOURCE_KIND_POOL, leaf.GetPool()})
+	}
+	for _, t := range tree.GetAlt().GetTrees() {
+		found = pools(t, found)
+	}
+	for _, w := range tree.GetUnion().GetTrees() {
+		found = pools(w.GetTree(), found)
+	}
+	return found
+}
