@@ -4,6 +4,7 @@
 package publish
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -32,7 +33,6 @@ const MaxUpdate = 64 << 20
 const (
 	maxRequest     = 4 << 20          // bytes of a hello or ack: thousands of refusals
 	maxStreams     = 4                // open at once on one connection
-	maxGuests      = 512              // connections open at once that no session has vouched for yet
 	handshakeLimit = 10 * time.Second // for TLS and HTTP/2 to be up
 	idleLimit      = 30 * time.Second // of a connection without a stream
 	stopLimit      = 5 * time.Second  // for ended sessions to reach their proxies when the server stops
@@ -65,6 +65,9 @@ type Options struct {
 	// as dead; 0 stands for 25 s. A proxy that is stopped (SIGSTOP) is therefore
 	// listed as connected, and lagging once something changes, for 25 to 40 s.
 	PingTimeout time.Duration
+	// MaxStrangers bounds the connections open at once on which nobody has proved
+	// yet who they are; more are closed at once. 0 stands for 512.
+	MaxStrangers int
 }
 
 // Server serves the ConfigPush service out of a Book.
@@ -79,9 +82,10 @@ type Server struct {
 // NewServer makes a server and registers its metrics. It turns every proxy away
 // until it leads.
 func NewServer(o Options) (*Server, error) {
-	o.HelloTimeout = orElse(o.HelloTimeout, 10*time.Second)
-	o.PingEvery = orElse(o.PingEvery, 15*time.Second)
-	o.PingTimeout = orElse(o.PingTimeout, 25*time.Second)
+	o.HelloTimeout = cmp.Or(o.HelloTimeout, 10*time.Second)
+	o.PingEvery = cmp.Or(o.PingEvery, 15*time.Second)
+	o.PingTimeout = cmp.Or(o.PingTimeout, 25*time.Second)
+	o.MaxStrangers = cmp.Or(o.MaxStrangers, 512)
 	s := &Server{Options: o, metrics: newMetrics()}
 	if o.Metrics == nil {
 		return s, nil
@@ -90,13 +94,6 @@ func NewServer(o Options) (*Server, error) {
 		return nil, err
 	}
 	return s, nil
-}
-
-func orElse(d, standard time.Duration) time.Duration {
-	if d == 0 {
-		return standard
-	}
-	return d
 }
 
 // Lead lets proxies in until ctx ends, and then ends their sessions with
@@ -130,7 +127,7 @@ func (s *Server) Run(ctx context.Context, ln net.Listener) error {
 	)
 	pushv1.RegisterConfigPushServer(g, s)
 	served := make(chan error, 1)
-	go func() { served <- g.Serve(newDoor(ln, maxGuests)) }()
+	go func() { served <- g.Serve(newDoor(ln, int64(s.MaxStrangers))) }()
 	select {
 	case err := <-served:
 		return fmt.Errorf("serve config push: %w", err)
