@@ -101,16 +101,20 @@ type DisruptionBudget struct {
 }
 
 // Drain says how a proxy stops.
-// +kubebuilder:validation:XValidation:rule="!has(self.deadline) || (duration(self.deadline) >= duration('0s') && duration(self.deadline) <= duration('24h'))",message="deadline must be from 0s to 24h"
-// +kubebuilder:validation:XValidation:rule="!has(self.delay) || (duration(self.delay) >= duration('0s') && duration(self.delay) <= duration('5m'))",message="delay must be from 0s to 5m"
 type Drain struct {
 	// How long established connections may go on once a proxy stops accepting,
 	// 0s to 24h. 30s when not set. What is left then is closed.
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=32
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,7}([.][0-9]{1,9})?(ms|s|m|h))+$') && duration(self) <= duration('24h')",message="deadline must be a duration from 0s to 24h, such as 30s or 10m"
 	// +optional
 	Deadline *metav1.Duration `json:"deadline,omitempty"`
 
 	// How long a proxy goes on accepting after it has turned unready, so that
 	// the cluster can stop sending it connections, 0s to 5m. 5s when not set.
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=32
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,7}([.][0-9]{1,9})?(ms|s|m|h))+$') && duration(self) <= duration('5m')",message="delay must be a duration from 0s to 5m, such as 5s"
 	// +optional
 	Delay *metav1.Duration `json:"delay,omitempty"`
 }

@@ -121,7 +121,9 @@ type ServiceReference struct {
 
 	// Name or number of the Service's port.
 	// +kubebuilder:validation:XIntOrString
-	// +kubebuilder:validation:XValidation:rule="type(self) == int ? self >= 1 && self <= 65535 : size(self) >= 1 && size(self) <= 63",message="port must be a number from 1 to 65535 or the name of a port"
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	// +kubebuilder:validation:XValidation:rule="type(self) != int || (int(self) >= 1 && int(self) <= 65535)",message="port must be a number from 1 to 65535 or the name of a port"
 	// +required
 	Port intstr.IntOrString `json:"port"`
 }
@@ -138,21 +140,28 @@ const (
 )
 
 // Timeouts are time limits, as durations such as 500ms, 10s or 1h.
-// +kubebuilder:validation:XValidation:rule="!has(self.connect) || (duration(self.connect) >= duration('1ms') && duration(self.connect) <= duration('5m'))",message="connect must be from 1ms to 5m"
-// +kubebuilder:validation:XValidation:rule="!has(self.idle) || duration(self.idle) >= duration('0s')",message="idle must not be negative; 0s means no limit"
-// +kubebuilder:validation:XValidation:rule="!has(self.lifetime) || duration(self.lifetime) >= duration('0s')",message="lifetime must not be negative; 0s means no limit"
 type Timeouts struct {
 	// Longest time from accepting a connection to being connected to an
 	// endpoint, all attempts together, 1ms to 5m. 5s when not set.
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=32
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,7}([.][0-9]{1,9})?(ms|s|m|h))+$') && duration(self) >= duration('1ms') && duration(self) <= duration('5m')",message="connect must be a duration from 1ms to 5m, such as 500ms or 10s"
 	// +optional
 	Connect *metav1.Duration `json:"connect,omitempty"`
 
 	// A connection on which no byte has moved either way for this long is
-	// closed. 1h when not set; 0s means never.
+	// closed, up to 8760h. 1h when not set; 0s means never.
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=32
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,7}([.][0-9]{1,9})?(ms|s|m|h))+$') && duration(self) <= duration('8760h')",message="idle must be a duration from 0s to 8760h, such as 90s or 1h30m; 0s means no limit"
 	// +optional
 	Idle *metav1.Duration `json:"idle,omitempty"`
 
-	// Longest time that a connection may live. No limit when not set, or 0s.
+	// Longest time that a connection may live, up to 8760h. No limit when not
+	// set, or 0s.
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=32
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,7}([.][0-9]{1,9})?(ms|s|m|h))+$') && duration(self) <= duration('8760h')",message="lifetime must be a duration from 0s to 8760h, such as 90s or 24h; 0s means no limit"
 	// +optional
 	Lifetime *metav1.Duration `json:"lifetime,omitempty"`
 }
