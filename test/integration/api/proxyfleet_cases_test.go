@@ -1,0 +1,141 @@
+// Copyright The Wye Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package api
+
+var proxyFleetBounds = []bound{
+	{
+		path:   "spec",
+		demand: "set replicas or autoscaling, not both: the autoscaler owns the number of replicas",
+		accept: `autoscaling: {maxReplicas: 5}`,
+		refuse: `{replicas: 3, autoscaling: {maxReplicas: 5}}`,
+	},
+	{
+		path:    "spec.replicas",
+		demand:  "minimum",
+		accept:  `replicas: 0`,
+		refuse:  `replicas: -1`,
+		message: "spec.replicas in body should be greater than or equal to 0",
+	},
+	{
+		path:    "spec.replicas",
+		demand:  "maximum",
+		accept:  `replicas: 1000`,
+		refuse:  `replicas: 1001`,
+		message: "spec.replicas in body should be less than or equal to 1000",
+	},
+	{
+		path:   "spec.autoscaling",
+		demand: "minReplicas must not be above maxReplicas",
+		accept: `autoscaling: {minReplicas: 5, maxReplicas: 5}`,
+		refuse: `autoscaling: {minReplicas: 6, maxReplicas: 5}`,
+	},
+	{
+		path:    "spec.autoscaling.minReplicas",
+		demand:  "minimum",
+		accept:  `autoscaling: {minReplicas: 1, maxReplicas: 5}`,
+		refuse:  `autoscaling: {minReplicas: 0, maxReplicas: 5}`,
+		message: "spec.autoscaling.minReplicas in body should be greater than or equal to 1",
+	},
+	{
+		path:    "spec.autoscaling.minReplicas",
+		demand:  "maximum",
+		accept:  `autoscaling: {minReplicas: 1000, maxReplicas: 1000}`,
+		refuse:  `autoscaling: {minReplicas: 1001, maxReplicas: 1000}`,
+		message: "spec.autoscaling.minReplicas in body should be less than or equal to 1000",
+	},
+	{
+		path:    "spec.autoscaling.maxReplicas",
+		demand:  "required",
+		accept:  `autoscaling: {maxReplicas: 5}`,
+		refuse:  `autoscaling: {minReplicas: 1}`,
+		message: "spec.autoscaling.maxReplicas: Required value",
+	},
+	{
+		path:    "spec.autoscaling.maxReplicas",
+		demand:  "minimum",
+		accept:  `autoscaling: {maxReplicas: 1}`,
+		refuse:  `autoscaling: {maxReplicas: 0}`,
+		message: "spec.autoscaling.maxReplicas in body should be greater than or equal to 1",
+	},
+	{
+		path:    "spec.autoscaling.maxReplicas",
+		demand:  "maximum",
+		accept:  `autoscaling: {maxReplicas: 1000}`,
+		refuse:  `autoscaling: {maxReplicas: 1001}`,
+		message: "spec.autoscaling.maxReplicas in body should be less than or equal to 1000",
+	},
+	{
+		path:    "spec.autoscaling.targetCPUUtilization",
+		demand:  "minimum",
+		accept:  `autoscaling: {maxReplicas: 5, targetCPUUtilization: 1}`,
+		refuse:  `autoscaling: {maxReplicas: 5, targetCPUUtilization: 0}`,
+		message: "spec.autoscaling.targetCPUUtilization in body should be greater than or equal to 1",
+	},
+	{
+		path:    "spec.autoscaling.targetCPUUtilization",
+		demand:  "maximum",
+		accept:  `autoscaling: {maxReplicas: 5, targetCPUUtilization: 100}`,
+		refuse:  `autoscaling: {maxReplicas: 5, targetCPUUtilization: 101}`,
+		message: "spec.autoscaling.targetCPUUtilization in body should be less than or equal to 100",
+	},
+	{
+		path:    "spec.service.type",
+		demand:  "enum",
+		accept:  `service: {type: LoadBalancer}`,
+		refuse:  `service: {type: ExternalName}`,
+		message: `supported values: "ClusterIP", "NodePort", "LoadBalancer"`,
+	},
+	{
+		path:    "spec.service.externalTrafficPolicy",
+		demand:  "enum",
+		accept:  `service: {type: NodePort, externalTrafficPolicy: Local}`,
+		refuse:  `service: {type: NodePort, externalTrafficPolicy: Nearest}`,
+		message: `supported values: "Cluster", "Local"`,
+	},
+	{
+		path:   "spec.disruptionBudget",
+		demand: "set exactly one of minAvailable and maxUnavailable",
+		accept: `disruptionBudget: {minAvailable: 50%}`,
+		refuse: `disruptionBudget: {minAvailable: 1, maxUnavailable: 1}`,
+	},
+	{
+		path:   "spec.drain.deadline",
+		demand: "deadline must be a duration from 0s to 24h, such as 30s or 10m",
+		accept: `drain: {deadline: 24h}`,
+		refuse: `drain: {deadline: 24h1s}`,
+	},
+	{
+		path:    "spec.drain.deadline",
+		demand:  "maxLength",
+		accept:  `drain: {deadline: ` + duration32 + `}`,
+		refuse:  `drain: {deadline: 0` + duration32 + `}`,
+		message: "spec.drain.deadline: Too long: may not be more than 32 bytes",
+	},
+	{
+		path:   "spec.drain.delay",
+		demand: "delay must be a duration from 0s to 5m, such as 5s",
+		accept: `drain: {delay: 1.5s}`,
+		refuse: `drain: {delay: "5"}`,
+	},
+	{
+		path:    "spec.drain.delay",
+		demand:  "maxLength",
+		accept:  `drain: {delay: ` + duration32 + `}`,
+		refuse:  `drain: {delay: 0` + duration32 + `}`,
+		message: "spec.drain.delay: Too long: may not be more than 32 bytes",
+	},
+	{
+		path:   "spec.allowedRoutes",
+		demand: "selector goes with from: Selector",
+		accept: `allowedRoutes: {from: Selector, selector: {matchLabels: {team: redis}}}`,
+		refuse: `allowedRoutes: {selector: {matchLabels: {team: redis}}}`,
+	},
+	{
+		path:    "spec.allowedRoutes.from",
+		demand:  "enum",
+		accept:  `allowedRoutes: {from: All}`,
+		refuse:  `allowedRoutes: {from: Any}`,
+		message: `supported values: "Same", "All", "Selector"`,
+	},
+}
