@@ -1,0 +1,112 @@
+// Copyright The Wye Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package api
+
+import (
+	"io/fs"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+)
+
+const config = "../../../config"
+
+func TestEverySampleApplies(t *testing.T) {
+	createNamespace(t, "samples")
+	err := filepath.WalkDir(filepath.Join(config, "samples"), func(file string, entry fs.DirEntry, err error) error {
+		if err != nil || filepath.Ext(file) != ".yaml" || entry.Name() == "kustomization.yaml" {
+			return err
+		}
+		kubectl(t, "apply", "--namespace=samples", "--validate=strict", "--filename="+file)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	kubectl(t, "apply", "--namespace=samples", "--validate=strict", "--kustomize="+filepath.Join(config, "samples"))
+}
+
+func TestEveryKustomizationBuilds(t *testing.T) {
+	files, err := filepath.Glob(filepath.Join(config, "*", "kustomization.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		if out := kubectl(t, "kustomize", filepath.Dir(file)); !strings.Contains(out, "kind: ") {
+			t.Errorf("%s builds nothing", file)
+		}
+	}
+}
+
+func TestControllerPodsAreAdmittedToTheirNamespace(t *testing.T) {
+	kubectl(t, "apply", "--server-side", "--validate=strict", "--kustomize="+filepath.Join(config, "default"))
+	var deployment appsv1.Deployment
+	key := client.ObjectKey{Namespace: "wye-system", Name: "wye-controller-manager"}
+	if err := admin.Get(t.Context(), key, &deployment); err != nil {
+		t.Fatal(err)
+	}
+	pod := &corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{Namespace: "wye-system", Name: "try", Labels: deployment.Spec.Template.Labels},
+		Spec:       deployment.Spec.Template.Spec,
+	}
+	if err := admin.Create(t.Context(), pod, client.DryRunAll); err != nil {
+		t.Errorf("a pod of the Deployment in a namespace that enforces %q: %v", "restricted", err)
+	}
+	var service corev1.Service
+	if err := admin.Get(t.Context(), client.ObjectKey{Namespace: "wye-system", Name: "wye-controller"}, &service); err != nil {
+		t.Fatal(err)
+	}
+	for name, value := range service.Spec.Selector {
+		if pod.Labels[name] != value {
+			t.Errorf("the Service selects %s=%s, the pods have %q", name, value, pod.Labels[name])
+		}
+	}
+}
+
+func TestControllerMayDoItsWorkAndNoMore(t *testing.T) {
+	kubectl(t, "apply", "--server-side", "--kustomize="+filepath.Join(config, "default"))
+	for _, test := range []struct {
+		ask  string
+		want string
+	}{
+		{"patch dtabs.wye.dev --subresource=status", "yes"},
+		{"watch endpointslices.discovery.k8s.io --all-namespaces", "yes"},
+		{"create deployments.apps --namespace=default", "yes"},
+		{"create tokenreviews.authentication.k8s.io", "yes"},
+		{"create subjectaccessreviews.authorization.k8s.io", "yes"},
+		{"update leases.coordination.k8s.io --namespace=wye-system", "yes"},
+		{"create secrets --namespace=wye-system", "yes"},
+		{"get secrets/wye-ca --namespace=wye-system", "yes"},
+		{"get secrets/another --namespace=wye-system", "no"},
+		{"get secrets/wye-ca --namespace=default", "no"},
+		{"list secrets --namespace=wye-system", "no"},
+		{"create dtabs.wye.dev", "no"},
+		{"create pods --namespace=wye-system", "no"},
+		{"create serviceaccounts --subresource=token", "no"},
+		{"update leases.coordination.k8s.io --namespace=default", "no"},
+	} {
+		args := append([]string{"auth", "can-i", "--as=system:serviceaccount:wye-system:wye-controller-manager"}, strings.Fields(test.ask)...)
+		out, err := server.Kubectl(t.Context(), args...).Output()
+		if got := strings.TrimSpace(string(out)); got != test.want {
+			t.Errorf("may the controller %s? %q (%v), want %s", test.ask, got, err, test.want)
+		}
+	}
+}
+
+func kubectl(t *testing.T, args ...string) string {
+	t.Helper()
+	cmd := server.Kubectl(t.Context(), args...)
+	var problems strings.Builder
+	cmd.Stderr = &problems
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("kubectl %s: %v\n%s", strings.Join(args, " "), err, &problems)
+	}
+	return string(out)
+}
