@@ -1,3 +1,6 @@
+// Copyright The Wye Authors.
+// SPDX-License-Identifier: Apache-2.0
+
 //go:build deps
 
 // Package wye: this file holds dependencies until the packages that need them

@@ -1,0 +1,20 @@
+# Wye's images: one static executable each, run by nobody in particular.
+#   docker build --target controller --tag wye-controller .
+#   docker build --target proxy --tag wye-proxy .
+FROM --platform=$BUILDPLATFORM golang:1.26 AS build
+WORKDIR /src
+COPY go.mod go.sum ./
+RUN go mod download
+COPY . .
+ARG TARGETOS=linux TARGETARCH VERSION=dev
+RUN make build GOOS=$TARGETOS GOARCH=$TARGETARCH VERSION=$VERSION
+
+FROM scratch AS controller
+COPY --from=build /src/bin/wye-controller /
+USER 65532:65532
+ENTRYPOINT ["/wye-controller"]
+
+FROM scratch AS proxy
+COPY --from=build /src/bin/wye-proxy /
+USER 65532:65532
+ENTRYPOINT ["/wye-proxy"]

@@ -1,0 +1,120 @@
+# Needs Go, git and bash. `make` alone lists what there is.
+
+SHELL       := bash
+.SHELLFLAGS := -euo pipefail -c
+KUBECTL     ?= kubectl
+VERSION     ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+TAG         ?= dev
+ARCH        ?= $(shell go env GOARCH)
+PLATFORM    := CGO_ENABLED=0 GOOS=linux GOARCH=$(ARCH)
+
+CONTROLLER_IMAGE ?= wye-controller:$(TAG)
+PROXY_IMAGE      ?= wye-proxy:$(TAG)
+
+TOOL         := go tool -modfile=hack/tools/go.mod
+BUF          := go tool -modfile=hack/tools/buf/go.mod buf
+KUSTOMIZE    := $(TOOL) kustomize
+GO_BUILD     := go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)'
+# etcd, kube-apiserver and kubectl; built the first time.
+WITH_ASSETS  := KUBEBUILDER_ASSETS="$$(go run ./hack/assets)"; export KUBEBUILDER_ASSETS;
+
+.DEFAULT_GOAL := help
+.PHONY: help demo up build test race bench e2e verify generate manifests fmt lint images install deploy undeploy clean
+
+help: ## List the targets.
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z0-9]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+##@ Try it
+
+demo: build ## Play the story of Redis on this machine, with no cluster, and check every step.
+	@$(WITH_ASSETS) go run ./hack/demo
+
+up: build ## Start what the demo starts, and stay until interrupted.
+	@$(WITH_ASSETS) go run ./hack/demo --stay
+
+##@ Work on it
+
+build: ## Build the programs into bin/.
+	CGO_ENABLED=0 $(GO_BUILD) -o bin/ ./cmd/...
+
+test: build ## Run every test but the end-to-end ones. TEST_FLAGS=-v, PKG=./dtab/...
+	@$(WITH_ASSETS) go test $(TEST_FLAGS) $(or $(PKG),./...)
+
+race: ## Run the tests that need no API server under the race detector (needs a C compiler).
+	CGO_ENABLED=1 go test -race $(TEST_FLAGS) ./api/... ./controllers/... ./dtab/... ./namer/... ./proxy/...
+
+bench: ## Run the benchmarks.
+	go test -run '^$$' -bench . -benchmem $(TEST_FLAGS) $(or $(PKG),./...)
+
+e2e: ## Test on the cluster of $KUBECONFIG, where the images can be had.
+	CONTROLLER_IMAGE=$(CONTROLLER_IMAGE) PROXY_IMAGE=$(PROXY_IMAGE) \
+		go test -tags e2e -count 1 -timeout 30m $(TEST_FLAGS) ./test/e2e/...
+
+generate: ## Generate code from the kinds and from the protocol.
+	$(TOOL) controller-gen object:headerFile=hack/boilerplate.go.txt paths=./api/v1alpha1/...
+	$(BUF) generate
+
+manifests: ## Generate CRDs and roles from the markers in the code.
+	$(TOOL) controller-gen crd paths=./api/v1alpha1/... output:crd:dir=config/crd/bases
+	$(TOOL) controller-gen rbac:roleName=manager-role paths=./controllers/... paths=./namer/... output:rbac:dir=config/rbac
+
+fmt: ## Format the code.
+	$(TOOL) golangci-lint fmt
+
+lint: ## Look for mistakes.
+	$(TOOL) golangci-lint run
+	$(BUF) lint
+
+# Compares with the index: what is staged is taken as meant.
+verify: generate manifests fmt lint ## Check all that a machine can, and that nothing had to be regenerated or formatted.
+	go test .
+	go mod tidy -diff
+	go -C hack/kube mod tidy -diff
+	@git --no-pager diff --exit-code || { echo 'make verify: the changes above were missing; commit or stage them' >&2; exit 1; }
+	@new=$$(git ls-files --others --exclude-standard); [ -z "$$new" ] || { printf 'make verify: not in the repository:\n%s\n' "$$new" >&2; exit 1; }
+
+clean: ## Remove what was built here. The API server's binaries stay in the user's cache.
+	rm -rf bin dist
+
+##@ Run it on a cluster
+
+images: ## Build the images as archives in dist/, and load them where a Docker engine runs.
+	$(PLATFORM) $(GO_BUILD) -o dist/linux-$(ARCH)/ ./cmd/wye-controller ./cmd/wye-proxy
+	go run ./hack/image -arch $(ARCH) -o dist/wye-controller.tar $(CONTROLLER_IMAGE) dist/linux-$(ARCH)/wye-controller
+	go run ./hack/image -arch $(ARCH) -o dist/wye-proxy.tar $(PROXY_IMAGE) dist/linux-$(ARCH)/wye-proxy
+	@if docker info >/dev/null 2>&1; then \
+		for name in wye-controller wye-proxy; do docker load --quiet --input dist/$$name.tar; done; \
+	else \
+		echo 'No Docker engine here. Bring the archives to the nodes by what the cluster offers:'; \
+		echo '  kind load image-archive dist/wye-proxy.tar    (and dist/wye-controller.tar)'; \
+		echo '  ctr --namespace k8s.io images import dist/wye-proxy.tar'; \
+	fi
+
+install: ## Install the kinds alone.
+	$(KUSTOMIZE) build config/crd | $(KUBECTL) apply --server-side --filename -
+
+deploy: dist/deploy/kustomization.yaml ## Install everything, with CONTROLLER_IMAGE and PROXY_IMAGE.
+	$(KUSTOMIZE) build dist/deploy | $(KUBECTL) apply --server-side --filename -
+	$(KUBECTL) --namespace wye-system rollout status deployment/wye-controller-manager --timeout 2m
+
+undeploy: ## Remove everything, and with the kinds all fleets, routes and tables.
+	$(KUSTOMIZE) build config/default | $(KUBECTL) delete --ignore-not-found --filename -
+
+# An overlay, so that a deploy does not change a file of the repository.
+.PHONY: dist/deploy/kustomization.yaml
+dist/deploy/kustomization.yaml:
+	@mkdir -p $(@D)
+	@printf '%s\n' \
+		'resources: [../../config/default]' \
+		'patches:' \
+		'  - patch: |' \
+		'      apiVersion: apps/v1' \
+		'      kind: Deployment' \
+		'      metadata: {name: wye-controller-manager, namespace: wye-system}' \
+		'      spec:' \
+		'        template:' \
+		'          spec:' \
+		'            containers:' \
+		'              - name: manager' \
+		'                image: $(CONTROLLER_IMAGE)' \
+		'                env: [{name: PROXY_IMAGE, value: "$(PROXY_IMAGE)"}]' > $@
