@@ -175,3 +175,25 @@ func TestDelegationSaysWhichRule(t *testing.T) {
 		}
 	}
 }
+
+func TestDelegateHandlesTreesThatNoTextHas(t *testing.T) {
+	leaf := Tree[Name]{Kind: Leaf, Leaf: Name{Path: Path{"#", "a"}}}
+	names := testWorld()
+	for _, kind := range []Kind{Alt, Union} {
+		names["/#/none"] = Tree[Name]{Kind: kind}
+		names["/#/one"] = Tree[Name]{Kind: kind, Children: []Weighted[Name]{{2, leaf}}}
+		in := Interpreter{Namers: names}
+		for path, want := range map[string]string{
+			"/#/none": "neg /#/none\n",
+			"/#/one":  "delegate /#/one\n  leaf /#/a id /#/a rest /\n",
+		} {
+			node, err := in.Delegate(MustParsePath(path))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(want, outline(node, "")); diff != "" {
+				t.Errorf("%v: %s", kind, diff)
+			}
+		}
+	}
+}

@@ -243,7 +243,8 @@ func TestDentryErrorNamesTheField(t *testing.T) {
 		_, err := ParseDentry(texts[0], texts[1])
 		var dentry *DentryError
 		var syntax *SyntaxError
-		if !errors.As(err, &dentry) || dentry.Field != field || !errors.As(err, &syntax) {
+		if !errors.As(err, &dentry) || dentry.Field != field || !errors.As(err, &syntax) ||
+			err.Error() != field+": "+syntax.Error() {
 			t.Errorf("%q: got %v", texts, err)
 		}
 	}
