@@ -9,6 +9,9 @@ import "errors"
 // and unions, and those of namers, are part of the result. The error is a
 // *PathError around ErrPending (all names have been asked for), ErrSteps, or an
 // error that is ErrDepth.
+//
+// As in linkerd it differs from Bind in one case: of a concrete name that a
+// single rule sends to ~ it shows that ~, where Bind asks the namers all the same.
 func (in Interpreter) Delegate(path Path) (*Delegation, error) {
 	d := delegator{resolver: newResolver(in)}
 	node, err := d.path(path, reached{})
