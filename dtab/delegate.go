@@ -96,7 +96,7 @@ func (d *delegator) concrete(p Path, by reached) (*Delegation, error) {
 		}
 		return by.node(NodeNeg, p), nil
 	case err != nil:
-		return by.exception(p, &PathError{Path: p, Err: err}), nil
+		return by.exception(p, &PathError{Path: p, Err: err}), nil //nolint:nilerr // the result shows it
 	case t.Kind == Neg:
 		return by.node(NodeNeg, p), nil
 	}

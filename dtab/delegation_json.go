@@ -85,8 +85,7 @@ func (n *Delegation) pathText() string {
 
 // linkerdText is what an error says without the path in front.
 func linkerdText(err error) string {
-	var at *PathError
-	if errors.As(err, &at) {
+	if at, ok := errors.AsType[*PathError](err); ok {
 		err = at.Err
 	}
 	return fmt.Sprint(err)

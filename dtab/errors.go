@@ -66,8 +66,8 @@ func (e *UnknownNamerError) Error() string {
 func depthError(trail []Path, p Path) *PathError {
 	const few = 4
 	err := &PathError{Path: p, Err: ErrDepth}
-	for i := len(trail) - 1; i >= 0; i-- {
-		if trail[i].Equal(p) {
+	for i, t := range slices.Backward(trail) {
+		if t.Equal(p) {
 			err.Trail = append(slices.Clone(trail[i:]), p)
 			return err
 		}

@@ -37,8 +37,7 @@ func ExampleParse() {
 
 func ExampleSyntaxError() {
 	_, err := dtab.Parse("/svc => /host;\n/host => 2.5.1 * /a & /b")
-	var syntax *dtab.SyntaxError
-	if errors.As(err, &syntax) {
+	if syntax, ok := errors.AsType[*dtab.SyntaxError](err); ok {
 		fmt.Printf("line %d, column %d: %s expected\n", syntax.Line, syntax.Column, syntax.Expected)
 	}
 	// Output:

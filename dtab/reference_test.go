@@ -8,6 +8,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"reflect"
+	"slices"
 	"testing"
 )
 
@@ -23,12 +24,12 @@ type reference struct {
 // lookup is what the rules say of a path.
 func (r *reference) lookup(p Path) Tree[Path] {
 	var results []Weighted[Path]
-	for i := len(r.dtab) - 1; i >= 0; i-- {
-		prefix := r.dtab[i].Prefix
+	for _, e := range slices.Backward(r.dtab) {
+		prefix := e.Prefix
 		if !prefix.Matches(p) {
 			continue
 		}
-		t := Map(r.dtab[i].Dst, func(leaf Path) Path {
+		t := Map(e.Dst, func(leaf Path) Path {
 			return append(append(Path{}, leaf...), p[len(prefix):]...)
 		})
 		results = append(results, Weighted[Path]{Weight: 1, Tree: t})
@@ -145,8 +146,7 @@ func compareWithReference(t *testing.T, d Dtab, p Path) {
 }
 
 func innermost(err error) error {
-	var at *PathError
-	if errors.As(err, &at) {
+	if at, ok := errors.AsType[*PathError](err); ok {
 		return at.Err
 	}
 	return err
@@ -164,8 +164,21 @@ type random struct{ *rand.Rand }
 
 func (r random) path() Path {
 	starts := []Path{
-		{}, {"a"}, {"b"}, {"c"}, {"#", "a"}, {"#", "b"}, {"#", "gone"}, {"#", "pending"}, {"#", "broken"},
-		{"#", "to-a"}, {"#", "both"}, {"$", "nil"}, {"$", "fail"}, {"$", "inet", "1"}, {"$", "what"},
+		{},
+		{"a"},
+		{"b"},
+		{"c"},
+		{"#", "a"},
+		{"#", "b"},
+		{"#", "gone"},
+		{"#", "pending"},
+		{"#", "broken"},
+		{"#", "to-a"},
+		{"#", "both"},
+		{"$", "nil"},
+		{"$", "fail"},
+		{"$", "inet", "1"},
+		{"$", "what"},
 	}
 	p := starts[r.IntN(len(starts))]
 	for range r.IntN(3) {
