@@ -13,7 +13,8 @@ import (
 )
 
 // View is a frozen picture of a Table: all of it is of one moment. Any number of
-// goroutines may read it. The zero View has no namers, and knows so.
+// goroutines may read it, and none may change what it hands out. The zero View
+// has no namers, and so knows that there are no names.
 type View struct {
 	mounts []Mount
 	states *states

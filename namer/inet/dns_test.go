@@ -4,11 +4,9 @@
 package inet
 
 import (
-	"fmt"
 	"net"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -26,8 +24,11 @@ type server struct {
 	records map[string][]dns.RR // lower-case name -> records
 	rcodes  map[string]int      // name -> answer instead
 	alter   func(reply *dns.Msg)
-	asked   []string
+	asked   []question
 }
+
+// question is one that a server was asked.
+type question struct{ network, name, family string }
 
 // serve starts a server at an address such as 127.0.0.1:0.
 func serve(t *testing.T, at string) *server {
@@ -94,13 +95,19 @@ func (s *server) refuse(name string, rcode int) {
 	s.rcodes[name] = rcode
 }
 
-// takeAsked returns the questions since the last call, sorted.
-func (s *server) takeAsked() []string {
+// change has every reply altered before it is sent; nil ends that.
+func (s *server) change(alter func(reply *dns.Msg)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.alter = alter
+}
+
+// takeAsked returns the questions since the last call, in the order they came.
+func (s *server) takeAsked() []question {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	asked := s.asked
 	s.asked = nil
-	slices.Sort(asked)
 	return asked
 }
 
@@ -108,14 +115,14 @@ func (s *server) takeAsked() []string {
 func (s *server) ServeDNS(w dns.ResponseWriter, query *dns.Msg) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	question := query.Question[0]
-	name := strings.ToLower(question.Name)
-	s.asked = append(s.asked, fmt.Sprintf("%s %s %s", w.LocalAddr().Network(), name, dns.TypeToString[question.Qtype]))
+	q := query.Question[0]
+	name := strings.ToLower(q.Name)
+	s.asked = append(s.asked, question{w.LocalAddr().Network(), name, dns.TypeToString[q.Qtype]})
 	reply := new(dns.Msg).SetReply(query)
 	reply.RecursionAvailable = true
 	records, known := s.records[name]
 	for _, rr := range records {
-		if t := rr.Header().Rrtype; t == question.Qtype || t == dns.TypeCNAME {
+		if t := rr.Header().Rrtype; t == q.Qtype || t == dns.TypeCNAME {
 			reply.Answer = append(reply.Answer, rr)
 		}
 	}

@@ -43,6 +43,9 @@ func (r *Resolver) ask(ctx context.Context, conf *dns.ClientConfig, name string,
 				return reply, nil
 			}
 			first = cmp.Or(first, fmt.Errorf("ask %s: %w", addr, err))
+			if ctx.Err() != nil {
+				return nil, first
+			}
 		}
 	}
 	return nil, first

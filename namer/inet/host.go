@@ -13,8 +13,9 @@ import (
 )
 
 const (
-	// lookupLimit bounds one lookup, all servers and attempts together.
-	lookupLimit = 15 * time.Second
+	// lookupLimit bounds one lookup: all names of the search list, servers and
+	// attempts together.
+	lookupLimit = 30 * time.Second
 	// unknownTTL is when a host that nobody knows is looked up again, as linkerd does.
 	unknownTTL = 5 * time.Second
 	// firstRetry is when a lookup that failed is tried again; each further time

@@ -130,8 +130,25 @@ type scene struct {
 	script *script
 	namer  *Namer
 	stop   func()
-	state  namer.State // that was said last
-	said   int
+
+	mu    sync.Mutex
+	state namer.State // that was said last; mu guards it
+	count int         // of what was said; mu guards it
+}
+
+func (s *scene) note(state namer.State) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.state = state
+	s.count++
+}
+
+// said waits until nothing more is said for now.
+func (s *scene) said() (state namer.State, count int) {
+	synctest.Wait()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.state, s.count
 }
 
 // play runs a scene that begins with an answer.
@@ -141,8 +158,8 @@ func play(t *testing.T, path string, first Answer, act func(*scene)) {
 		s.namer = New(Options{Hosts: s.script})
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
-		s.stop = s.namer.Watch(dtab.MustParsePath(path), func(st namer.State) { s.state = st; s.said++ })
-		if s.said != 0 {
+		s.stop = s.namer.Watch(dtab.MustParsePath(path), s.note)
+		if _, count := s.said(); count != 0 {
 			t.Error("said something before Run")
 		}
 		go func() { ended <- s.namer.Run(ctx) }()
@@ -157,8 +174,8 @@ func play(t *testing.T, path string, first Answer, act func(*scene)) {
 
 func (s *scene) expect(want string) {
 	s.t.Helper()
-	synctest.Wait()
-	if got := showAddr(s.state.Addr); got != want {
+	state, _ := s.said()
+	if got := showAddr(state.Addr); got != want {
 		s.t.Errorf("said %q, want %q", got, want)
 	}
 }
@@ -231,19 +248,18 @@ func TestFixedHostIsLookedUpOnce(t *testing.T) {
 
 func TestNamesOfOneHostShareItsLookups(t *testing.T) {
 	play(t, "/$/inet/redis/6379", Answer{V4: records(10*time.Second, "10.0.0.1")}, func(s *scene) {
-		var admin, swapped namer.State
-		stopAdmin := s.namer.Watch(dtab.MustParsePath("/$/inet/redis/80"), func(st namer.State) { admin = st })
-		stopSwapped := s.namer.Watch(dtab.MustParsePath("/$/io.buoyant.rinet/81/redis"), func(st namer.State) { swapped = st })
-		if got := show(admin) + " " + show(swapped); got != "/$/inet/redis/80 10.0.0.1:80 /$/io.buoyant.rinet/81/redis 10.0.0.1:81" {
-			t.Errorf("said %q at once", got)
-		}
-		s.stop()
-		said := s.said
-		s.pass(25*time.Second, 10*time.Second, 10*time.Second)
-		if s.said != said {
-			t.Error("said something after stop")
+		stopAdmin := s.namer.Watch(dtab.MustParsePath("/$/inet/redis/80"), s.note)
+		if state, _ := s.said(); show(state) != "/$/inet/redis/80 10.0.0.1:80" {
+			t.Errorf("said %q at once", show(state))
 		}
 		stopAdmin()
+		stopSwapped := s.namer.Watch(dtab.MustParsePath("/$/io.buoyant.rinet/81/redis"), func(namer.State) {})
+		s.stop()
+		_, before := s.said()
+		s.pass(25*time.Second, 10*time.Second, 10*time.Second)
+		if _, after := s.said(); after != before {
+			t.Error("said something after stop")
+		}
 		stopSwapped()
 		s.pass(time.Hour)
 		if len(s.namer.hosts) != 0 {
