@@ -73,7 +73,7 @@ func (a Addr) Equal(b Addr) bool {
 
 func equalError(a, b error) bool {
 	if a == nil || b == nil {
-		return a == b
+		return a == nil && b == nil
 	}
 	return a.Error() == b.Error()
 }

@@ -60,14 +60,15 @@ func (p *phoneBook) Lookup(_ context.Context, host string) inet.Answer {
 	return p.answers[host]
 }
 
-func (p *phoneBook) set(host string, err error, addrs ...string) {
+// set says what is known of the host redis1.
+func (p *phoneBook) set(err error, addrs ...string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	answer := inet.Answer{V4: inet.Records{Err: err}}
 	for _, a := range addrs {
 		answer.V4.Addrs = append(answer.V4.Addrs, netip.MustParseAddr(a))
 	}
-	p.answers[host] = answer
+	p.answers["redis1"] = answer
 }
 
 func (p *phoneBook) count() int {
@@ -322,21 +323,21 @@ func TestWhatIsNeitherFileNorDirectoryIsNothing(t *testing.T) {
 
 func TestHostsAreLookedUpWhenTheFileIsRead(t *testing.T) {
 	d := open(t, t.TempDir())
-	d.hosts.set("redis1", nil, "10.0.0.1", "10.0.0.2")
+	d.hosts.set(nil, "10.0.0.1", "10.0.0.2")
 	d.write("redis", "redis1 6379 * 2\nunknown 6379\nredis1 80\n10.0.0.9 80\n")
 	d.expect("/redis", "/#/io.l5d.fs/redis 10.0.0.1:80 10.0.0.1:6379 * 2 10.0.0.2:80 10.0.0.2:6379 * 2 10.0.0.9:80")
 	if n := d.hosts.count(); n != 2 {
 		t.Errorf("%d lookups", n)
 	}
-	d.hosts.set("redis1", nil, "10.0.0.3")
+	d.hosts.set(nil, "10.0.0.3")
 	d.write("other", "127.1 1\n") // an event, but another file
 	d.expect("/other", "/#/io.l5d.fs/other 127.0.0.1:1")
 	d.write("redis", "redis1 6379\n")
 	d.expect("/redis", "/#/io.l5d.fs/redis 10.0.0.3:6379")
-	d.hosts.set("redis1", errors.New("timed out"))
+	d.hosts.set(errors.New("timed out"))
 	d.write("redis", "redis1 6380\n")
 	d.expect("/redis", "/#/io.l5d.fs/redis 10.0.0.3:6380")
-	d.hosts.set("redis1", nil, "10.0.0.4")
+	d.hosts.set(nil, "10.0.0.4")
 	d.write("redis", "redis1 6381\n")
 	d.expect("/redis", "/#/io.l5d.fs/redis 10.0.0.4:6381")
 }
@@ -344,7 +345,7 @@ func TestHostsAreLookedUpWhenTheFileIsRead(t *testing.T) {
 func TestLookupsThatFailedAreTriedAgain(t *testing.T) {
 	book := &phoneBook{answers: map[string]inet.Answer{}}
 	f := &Namer{hosts: book}
-	book.set("redis1", errors.New("timed out"))
+	book.set(errors.New("timed out"))
 	c, hosts := content{taken: 1, text: "redis1 6379"}, addresses{}
 	path := dtab.Path{"redis"}
 	for _, step := range []struct {
@@ -358,7 +359,7 @@ func TestLookupsThatFailedAreTriedAgain(t *testing.T) {
 		{errors.New("timed out"), nil, "/redis 10.0.0.1:6379", false},
 		{nil, nil, "/redis", true}, // denied
 	} {
-		book.set("redis1", step.err, step.addrs...)
+		book.set(step.err, step.addrs...)
 		state, settled := f.state(t.Context(), path, c, hosts)
 		if show(state) != step.want || settled != step.settled {
 			t.Errorf("%v %v: got %q %v, want %q %v", step.err, step.addrs, show(state), settled, step.want, step.settled)

@@ -16,10 +16,10 @@ import (
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/envtest"
 
 	"github.com/wye-dev/wye/dtab"
 	"github.com/wye-dev/wye/namer"
+	"github.com/wye-dev/wye/test/kube"
 )
 
 // cluster is a kube-apiserver, and a table with the namer over a cache of it.
@@ -30,13 +30,12 @@ type cluster struct {
 	rang  chan struct{}
 }
 
-// startCluster needs the folder of etcd and kube-apiserver in KUBEBUILDER_ASSETS.
+// startCluster starts a kube-apiserver for the time of the test.
 func startCluster(t *testing.T) *cluster {
 	t.Helper()
-	env := &envtest.Environment{}
-	config, err := env.Start()
+	env, err := kube.Start(t.Context(), kube.Options{})
 	if err != nil {
-		t.Fatalf("start a kube-apiserver: %v\n(KUBEBUILDER_ASSETS must be a folder with etcd and kube-apiserver)", err)
+		t.Fatal(err)
 	}
 	t.Cleanup(func() {
 		if err := env.Stop(); err != nil {
@@ -44,10 +43,10 @@ func startCluster(t *testing.T) *cluster {
 		}
 	})
 	c := &cluster{t: t, rang: make(chan struct{}, 1)}
-	if c.Client, err = client.New(config, client.Options{Scheme: scheme.Scheme}); err != nil {
+	if c.Client, err = client.New(env.Config, client.Options{Scheme: scheme.Scheme}); err != nil {
 		t.Fatal(err)
 	}
-	c.run(config)
+	c.run(env.Config)
 	return c
 }
 

@@ -59,9 +59,10 @@ func ready(addrs ...string) []discoveryv1.Endpoint {
 	return endpoints
 }
 
-func conditions(addr string, ready, serving, terminating *bool) discoveryv1.Endpoint {
+// conditioned is an endpoint at 10.0.0.1.
+func conditioned(ready, serving, terminating *bool) discoveryv1.Endpoint {
 	return discoveryv1.Endpoint{
-		Addresses:  []string{addr},
+		Addresses:  []string{"10.0.0.1"},
 		Conditions: discoveryv1.EndpointConditions{Ready: ready, Serving: serving, Terminating: terminating},
 	}
 }
@@ -102,7 +103,7 @@ func TestPortByName(t *testing.T) {
 		{"needs no Service", []*discoveryv1.EndpointSlice{slice("a", ports, ready("10.0.0.1")...)}, "bound 10.0.0.1:6379@n1"},
 		{"another port", []*discoveryv1.EndpointSlice{slice("a", []discoveryv1.EndpointPort{slicePort("web", 80)}, ready("10.0.0.1")...)}, "neg"},
 		{"no endpoints", []*discoveryv1.EndpointSlice{slice("a", ports)}, "neg"},
-		{"no ready endpoints", []*discoveryv1.EndpointSlice{slice("a", ports, conditions("10.0.0.1", new(false), nil, nil))}, "neg"},
+		{"no ready endpoints", []*discoveryv1.EndpointSlice{slice("a", ports, conditioned(new(false), nil, nil))}, "neg"},
 		{
 			"both address families",
 			[]*discoveryv1.EndpointSlice{slice("a", ports, ready("10.0.0.1")...), slice("b", ports, ready("fd00::1")...)},
@@ -154,10 +155,10 @@ func TestPortByNumber(t *testing.T) {
 		{"not in the Service", serviceWith(servicePort("redis", 81, intstr.FromInt32(6379))), []*discoveryv1.EndpointSlice{slice("a", ports, ready("10.0.0.1")...)}, "neg"},
 		{"to a number", serviceWith(toNumber), []*discoveryv1.EndpointSlice{slice("a", ports, ready("10.0.0.1")...)}, "bound 10.0.0.1:6379@n1"},
 		{"to a number, nobody there", serviceWith(toNumber), nil, "bound"},
-		{"to a number, nobody ready", serviceWith(toNumber), []*discoveryv1.EndpointSlice{slice("a", ports, conditions("10.0.0.1", new(false), nil, nil))}, "bound"},
+		{"to a number, nobody ready", serviceWith(toNumber), []*discoveryv1.EndpointSlice{slice("a", ports, conditioned(new(false), nil, nil))}, "bound"},
 		{"to a name", serviceWith(toName), []*discoveryv1.EndpointSlice{slice("a", ports, ready("10.0.0.1")...)}, "bound 10.0.0.1:6379@n1"},
 		{"to a name, nobody there", serviceWith(toName), nil, "neg"},
-		{"to a name, nobody ready", serviceWith(toName), []*discoveryv1.EndpointSlice{slice("a", ports, conditions("10.0.0.1", new(false), nil, nil))}, "neg"},
+		{"to a name, nobody ready", serviceWith(toName), []*discoveryv1.EndpointSlice{slice("a", ports, conditioned(new(false), nil, nil))}, "neg"},
 		{
 			"to a name that is another number in each pod",
 			serviceWith(toName),
@@ -250,7 +251,7 @@ func TestOnlyReadyServingEndpointsThatDoNotTerminate(t *testing.T) {
 		{nil, nil, yes, false},
 	}
 	for _, c := range cases {
-		e := conditions("10.0.0.1", c.ready, c.serving, c.terminating)
+		e := conditioned(c.ready, c.serving, c.terminating)
 		if got := takesConnections(e.Conditions); got != c.want {
 			t.Errorf("%+v: got %v, want %v", e.Conditions, got, c.want)
 		}
