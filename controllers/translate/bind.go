@@ -111,16 +111,17 @@ func (t *translation) resolve(tb *table, tg target) resolution {
 		return resolution{wrong: unbound(v1alpha1.ReasonTooManySteps,
 			"%s is bound to %d destinations by the rules of %s; at most %d are allowed", tg, n, tb, maxLeaves)}
 	}
-	res := resolution{usable: true, tree: dtab.Map(binding.Tree, func(b dtab.Bound) Arm {
-		if tg.backend != "" {
-			return Arm{Name: tg.backend, ID: b.ID}
-		}
-		return Arm{Name: b.ID.String(), ID: b.ID}
-	})}
+	res := resolution{tree: dtab.Map(binding.Tree, tg.arm), usable: true}
+	t.examine(&res, tb, tg, binding.LeftOut)
+	return res
+}
+
+// examine finds what is wrong with a target that is bound.
+func (t *translation) examine(res *resolution, tb *table, tg target, leftOut []error) {
 	// 1. Branches that failed are left out and the others serve, as in linkerd,
 	//    if there are others. One that is awaited holds up the route: to leave
 	//    it out for a moment would change the split twice.
-	for _, err := range binding.LeftOut {
+	for _, err := range leftOut {
 		stops := errors.Is(err, dtab.ErrPending) || res.tree.Kind == dtab.Neg
 		res.blame(mistake(tb, tg, err), stops)
 	}
@@ -129,10 +130,9 @@ func (t *translation) resolve(tb *table, tg target) resolution {
 		res.blame(awaiting("%s: the addresses of %s are awaited", tg, id), true)
 	}
 	// 3. A tree that leads nowhere is an answer, and in force.
-	if wrong := t.answer(tb, tg, binding.Tree.Kind); wrong != nil {
+	if wrong := t.answer(tb, tg, res.tree.Kind); wrong != nil {
 		res.blame(wrong, false)
 	}
-	return res
 }
 
 // keepReady looks up the alternatives of a name that are not taken now, so that

@@ -6,6 +6,7 @@ package translate
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/wye-dev/wye/dtab"
@@ -29,25 +30,30 @@ func where(err error, tg target) string {
 	return Clip(tg.path.String(), maxDestination)
 }
 
-// circle says how rules lead on for ever.
+// circle says how rules lead on for ever: by names that come again, or by ever new ones.
 func circle(err error) string {
 	var at *dtab.PathError
 	if !errors.As(err, &at) || len(at.Trail) == 0 {
 		return fmt.Sprintf("lead through more than %d names", dtab.MaxDepth)
 	}
-	last := len(at.Trail) - 1
-	steps := make([]string, 0, maxTrail+2)
-	for _, p := range at.Trail[:min(last, maxTrail)] {
+	for j, p := range at.Trail {
+		if i := slices.IndexFunc(at.Trail[:j], p.Equal); i >= 0 {
+			return "go round in a circle: " + trail(at.Trail[i:j]) + " -> " + Clip(p.String(), maxDestination)
+		}
+	}
+	return fmt.Sprintf("lead through more than %d names: %s -> …", dtab.MaxDepth, trail(at.Trail))
+}
+
+// trail shows names that lead from one to the next, the first few of them.
+func trail(paths []dtab.Path) string {
+	var steps []string
+	for _, p := range paths[:min(len(paths), maxTrail)] {
 		steps = append(steps, Clip(p.String(), maxDestination))
 	}
-	if last > maxTrail {
+	if len(paths) > maxTrail {
 		steps = append(steps, "…")
 	}
-	end := Clip(at.Trail[last].String(), maxDestination)
-	if at.Trail[0].Equal(at.Trail[last]) {
-		return "go round in a circle: " + strings.Join(append(steps, end), " -> ")
-	}
-	return fmt.Sprintf("lead through more than %d names: %s -> …", dtab.MaxDepth, strings.Join(append(steps, end), " -> "))
+	return strings.Join(steps, " -> ")
 }
 
 // deadEnds says where a name that is bound to nothing ends: at concrete names

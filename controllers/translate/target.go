@@ -74,6 +74,15 @@ func concrete(p dtab.Path) bool {
 	return len(p) > 0 && (p[0] == "#" || p[0] == "$")
 }
 
+// arm is what a bound name is to the route: an arm that is called as the
+// backend, or else as the name.
+func (tg target) arm(b dtab.Bound) Arm {
+	if tg.backend != "" {
+		return Arm{Name: tg.backend, ID: b.ID}
+	}
+	return Arm{Name: b.ID.String(), ID: b.ID}
+}
+
 // String is how messages call the target.
 func (tg target) String() string {
 	switch {

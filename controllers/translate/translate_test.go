@@ -25,10 +25,10 @@ import (
 // TestEqualSnapshotsGiveEqualBytes shuffles the routes of a snapshot, which are
 // in no order, and translates it again and again.
 func TestEqualSnapshotsGiveEqualBytes(t *testing.T) {
-	s := crowd(200)
+	s := crowd(60)
 	want := Fleet(s)
 	rng := rand.New(rand.NewPCG(1, 2))
-	for range 20 {
+	for range 10 {
 		shuffled := s
 		shuffled.Routes = slices.Clone(s.Routes)
 		rng.Shuffle(len(shuffled.Routes), func(i, j int) {
@@ -138,7 +138,7 @@ func TestPercentagesAddUp(t *testing.T) {
 // so: never off by a unit or more, never nothing for something, and 100 in all.
 func TestPercentagesAreCloseForRandomWeights(t *testing.T) {
 	rng := rand.New(rand.NewPCG(3, 4))
-	for range 2000 {
+	for range 300 {
 		list := make([]arm, 1+rng.IntN(64))
 		total := 0.0
 		for i := range list {
