@@ -13,10 +13,11 @@ import (
 	"github.com/wye-dev/wye/controllers/fleet"
 )
 
-// group is what should run of one fleet, and its children. Runtime.mu guards it.
+// group is what should run of one fleet, and its children. Runtime.mu guards it,
+// but for dir, which does not change.
 type group struct {
-	fleet    *v1alpha1.ProxyFleet // as applied last
 	dir      string
+	fleet    *v1alpha1.ProxyFleet // as applied last
 	wanted   int
 	flags    fleet.Flags // of each child, but for what is its own
 	ports    []int32

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	authenticationv1 "k8s.io/api/authentication/v1"
-	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/wye-dev/wye/api/v1alpha1"
@@ -68,66 +67,65 @@ func (s *ServiceAccounts) Token(ctx context.Context, f *v1alpha1.ProxyFleet) (To
 	return Token{request.Status.Token, request.Status.ExpirationTimestamp.Time}, nil
 }
 
-// freshToken sees to it that the fleet's token file is good, and tells when the
-// next token is due.
-func (r *Runtime) freshToken(ctx context.Context, f *v1alpha1.ProxyFleet, dir string) (renewAt time.Time, err error) {
+// freshToken sees to it that the fleet has a token, and that it is not due.
+func (r *Runtime) freshToken(ctx context.Context, f *v1alpha1.ProxyFleet, g *group) error {
 	r.mu.Lock()
-	if g := r.fleets[client.ObjectKeyFromObject(f)]; g != nil && !g.gone && g.fleet.UID == f.UID {
-		renewAt = g.renewAt
-	}
+	renewAt := g.renewAt
 	r.mu.Unlock()
 	if time.Now().Before(renewAt) {
-		return renewAt, nil
+		return nil
 	}
-	return r.renew(ctx, f, dir)
+	return r.renew(ctx, f, g)
 }
 
-// renew writes a new token.
-func (r *Runtime) renew(ctx context.Context, f *v1alpha1.ProxyFleet, dir string) (renewAt time.Time, err error) {
+// renew writes a new token, and notes when the next is due.
+func (r *Runtime) renew(ctx context.Context, f *v1alpha1.ProxyFleet, g *group) error {
 	asked := time.Now()
 	token, err := r.identity.Token(ctx, f)
 	if err != nil {
-		return time.Time{}, err
+		return err
 	}
-	if err := writeFile(filepath.Join(dir, tokenFile), []byte(token.Value)); err != nil {
-		return time.Time{}, fmt.Errorf("write the token of fleet %s/%s: %w", f.Namespace, f.Name, err)
+	if err := writeFile(filepath.Join(g.dir, tokenFile), []byte(token.Value)); err != nil {
+		return fmt.Errorf("write the token of fleet %s/%s: %w", f.Namespace, f.Name, err)
 	}
 	life := token.Expires.Sub(asked)
-	return asked.Add(time.Duration(renewAfter * float64(life))), nil
+	r.setRenewal(f, g, asked.Add(time.Duration(renewAfter*float64(life))))
+	return nil
 }
 
 // renewDue renews the tokens that are due, and tries again later where that fails.
 func (r *Runtime) renewDue(ctx context.Context) {
-	for key, g := range r.due() {
+	for g, f := range r.due() {
 		limited, cancel := context.WithTimeout(ctx, renewTimeout)
-		renewAt, err := r.renew(limited, g.fleet, g.dir)
+		err := r.renew(limited, f, g)
 		cancel()
-		if ctx.Err() != nil {
-			return
+		if err != nil && ctx.Err() == nil {
+			r.log.Error(err, "renew token", "fleet", f.Namespace+"/"+f.Name)
+			r.setRenewal(f, g, time.Now().Add(renewRetry))
 		}
-		if err != nil {
-			r.log.Error(err, "renew token", "fleet", key)
-			renewAt = time.Now().Add(renewRetry)
-		}
-		r.mu.Lock()
-		if now := r.fleets[key]; now != nil && now.fleet.UID == g.fleet.UID {
-			now.renewAt = renewAt
-		}
-		r.mu.Unlock()
 	}
 }
 
-// due copies what is needed of the fleets whose token is due.
-func (r *Runtime) due() map[types.NamespacedName]group {
+// due are the fleets whose token is due; those without any wait for Apply.
+func (r *Runtime) due() map[*group]*v1alpha1.ProxyFleet {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	due := map[types.NamespacedName]group{}
-	for key, g := range r.fleets {
-		if !g.gone && time.Now().After(g.renewAt) {
-			due[key] = group{fleet: g.fleet, dir: g.dir}
+	due := map[*group]*v1alpha1.ProxyFleet{}
+	for _, g := range r.fleets {
+		if !g.renewAt.IsZero() && time.Now().After(g.renewAt) {
+			due[g] = g.fleet
 		}
 	}
 	return due
+}
+
+// setRenewal notes when the token is due, unless the group is of another fleet by now.
+func (r *Runtime) setRenewal(f *v1alpha1.ProxyFleet, g *group, at time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !g.gone && g.fleet.UID == f.UID {
+		g.renewAt = at
+	}
 }
 
 // writeFile replaces a file that only its owner may read, in one step. It leaves

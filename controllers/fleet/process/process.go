@@ -94,35 +94,26 @@ func New(options Options, identity Identity, ca func() []byte, changed func(type
 // Apply writes what the fleet's proxies need to connect, and states how many
 // should run. Start does the rest.
 func (r *Runtime) Apply(ctx context.Context, f *v1alpha1.ProxyFleet, ports []int32) error {
-	key := types.NamespacedName{Namespace: f.Namespace, Name: f.Name}
-	if err := r.portsFree(key, ports); err != nil {
+	g, err := r.claim(f, ports)
+	if err != nil {
 		return err
 	}
-	dir := filepath.Join(r.options.Dir, f.Namespace, fleet.Name(f.Name))
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return fmt.Errorf("make the directory of fleet %s: %w", key, err)
+	if err := os.MkdirAll(g.dir, 0o700); err != nil {
+		return fmt.Errorf("make the directory of fleet %s/%s: %w", f.Namespace, f.Name, err)
 	}
 	ca := r.ca()
 	if len(ca) == 0 {
 		return fleet.ErrNoCA
 	}
-	if err := writeFile(filepath.Join(dir, caFile), ca); err != nil {
-		return fmt.Errorf("write the CA of fleet %s: %w", key, err)
+	if err := writeFile(filepath.Join(g.dir, caFile), ca); err != nil {
+		return fmt.Errorf("write the CA of fleet %s/%s: %w", f.Namespace, f.Name, err)
 	}
-	renewAt, err := r.freshToken(ctx, f, dir)
-	if err != nil {
+	if err := r.freshToken(ctx, f, g); err != nil {
 		return err
 	}
-
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	g := r.fleets[key]
-	if g == nil {
-		g = &group{dir: dir, children: map[int]*child{}}
-		r.fleets[key] = g
-	}
-	g.fleet, g.gone, g.renewAt = f.DeepCopy(), false, renewAt
-	g.wanted, g.flags, g.ports = int(fleet.Replicas(f)), r.flags(f, dir), slices.Clone(ports)
+	g.wanted, g.flags = int(fleet.Replicas(f)), r.flags(f, g.dir)
 	r.nudge()
 	return nil
 }
@@ -132,26 +123,37 @@ func (r *Runtime) Delete(_ context.Context, key types.NamespacedName) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if g := r.fleets[key]; g != nil {
-		g.gone, g.wanted, g.ports = true, 0, nil
+		g.gone, g.wanted, g.ports, g.renewAt = true, 0, nil, time.Time{}
 		r.nudge()
 	}
 	return nil
 }
 
-// portsFree refuses ports that another fleet has: the kernel would share them
-// between both, and connections would reach either.
-func (r *Runtime) portsFree(key types.NamespacedName, ports []int32) error {
+// claim makes the fleet's group, if need be, and gives it the ports. From then on
+// nobody removes its directory. It refuses ports that another fleet has: the
+// kernel would share them between both, and connections would reach either.
+func (r *Runtime) claim(f *v1alpha1.ProxyFleet, ports []int32) (*group, error) {
+	key := types.NamespacedName{Namespace: f.Namespace, Name: f.Name}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for other, g := range r.fleets {
 		for _, port := range g.ports {
 			if other != key && slices.Contains(ports, port) {
-				return fmt.Errorf("port %d is used by fleet %s already: fleets that run as processes share the address %s",
+				return nil, fmt.Errorf("port %d is used by fleet %s already: fleets that run as processes share the address %s",
 					port, other, r.options.Bind)
 			}
 		}
 	}
-	return nil
+	g := r.fleets[key]
+	if g == nil {
+		g = &group{dir: filepath.Join(r.options.Dir, f.Namespace, fleet.Name(f.Name)), children: map[int]*child{}}
+		r.fleets[key] = g
+	}
+	if g.fleet == nil || g.fleet.UID != f.UID {
+		g.renewAt = time.Time{} // another fleet of the same name, another ServiceAccount
+	}
+	g.fleet, g.ports, g.gone = f.DeepCopy(), slices.Clone(ports), false
+	return g, nil
 }
 
 // flags are those that the children of a fleet have in common.
