@@ -5,6 +5,7 @@ package deployment
 
 import (
 	"bytes"
+	"errors"
 	"strings"
 	"testing"
 
@@ -284,7 +285,7 @@ func TestSavedConfigIsTheNewestOrNone(t *testing.T) {
 func TestApplyWaitsForTheCA(t *testing.T) {
 	c := newTestCluster(t)
 	c.ca = func() []byte { return nil }
-	if err := c.Apply(t.Context(), c.fleet("edge", v1alpha1.ProxyFleetSpec{}), nil); err != fleet.ErrNoCA {
+	if err := c.Apply(t.Context(), c.fleet("edge", v1alpha1.ProxyFleetSpec{}), nil); !errors.Is(err, fleet.ErrNoCA) {
 		t.Errorf("Apply: %v", err)
 	}
 }
