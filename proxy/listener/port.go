@@ -89,6 +89,7 @@ func (p *port) problem() string {
 func (p *port) stop() {
 	close(p.closing)
 	if p.tcp != nil {
+		turnAway(p.tcp)
 		_ = p.tcp.SetDeadline(time.Now().Add(lastCall))
 	}
 }

@@ -198,17 +198,9 @@ func (s *Set) Active() int { return int(s.active.Load()) }
 // Drain stops accepting, after having accepted what has already reached the
 // listening sockets, and waits until every connection has ended. When ctx ends
 // it ends those that are left and returns their number. Nothing can be
-// installed afterwards. Drain may be called once.
+// installed afterwards. Draining again waits for the same.
 func (s *Set) Drain(ctx context.Context) (ended int) {
-	s.mu.Lock()
-	s.draining = true
-	if s.retry != nil {
-		s.retry.Stop()
-	}
-	for _, p := range s.ports {
-		p.stop()
-	}
-	s.mu.Unlock()
+	s.close()
 
 	quiet := make(chan struct{})
 	go func() {
@@ -224,4 +216,18 @@ func (s *Set) Drain(ctx context.Context) (ended int) {
 	s.kill()
 	<-quiet
 	return ended
+}
+
+// close stops all ports for good.
+func (s *Set) close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.draining = true
+	if s.retry != nil {
+		s.retry.Stop()
+	}
+	for name, p := range s.ports {
+		p.stop()
+		delete(s.ports, name)
+	}
 }

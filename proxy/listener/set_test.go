@@ -1,0 +1,210 @@
+// Copyright The Wye Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package listener_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	pushv1 "github.com/wye-dev/wye/api/push/v1"
+	"github.com/wye-dev/wye/proxy/listener"
+)
+
+func TestAPortInUseIsRefusedAndHealsByItself(t *testing.T) {
+	told := make(chan []*pushv1.Refusal, 1)
+	p := start(t, listener.Options{OnRefusals: func(all []*pushv1.Refusal) { told <- all }})
+	squatter, err := net.ListenTCP("tcp", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: int(p.port)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	config := p.config(leaf("a"), pool("a", server(t, "a")))
+	good := &proxy{t: t, port: freePort(t)}
+	config.Listeners = append(config.Listeners, &pushv1.Listener{Name: "tcp/2", Port: uint32(good.port)})
+	config.Routes = append(config.Routes, &pushv1.Route{Name: "ns/good", Listener: "tcp/2", Tree: leaf("a")})
+
+	refused := p.try(config)
+	if len(refused) != 1 || refused[0].GetReason() != pushv1.RefusalReason_REFUSAL_REASON_PORT_UNAVAILABLE ||
+		refused[0].GetResource().GetName() != "tcp/1" || !strings.Contains(refused[0].GetMessage(), "address already in use") {
+		t.Fatalf("refused %s, want PORT_UNAVAILABLE of tcp/1 in the system's words", describe(refused))
+	}
+	if got := describe(p.set.Refusals()); got != describe(refused) {
+		t.Errorf("refusals in force are %s, want %s", got, describe(refused))
+	}
+	if _, name := good.ask(); name != "a" { // everything else serves
+		t.Errorf("answered by %s", name)
+	}
+
+	squatter.Close()
+	select {
+	case all := <-told:
+		if len(all) != 0 {
+			t.Errorf("told of %s, want none", describe(all))
+		}
+	case <-time.After(patience):
+		t.Fatal("a port that became free was not taken")
+	}
+	if _, name := p.ask(); name != "a" {
+		t.Errorf("answered by %s", name)
+	}
+}
+
+func TestSeveralProxiesShareAPort(t *testing.T) {
+	p, q := start(t, listener.Options{}), start(t, listener.Options{})
+	q.port = p.port
+	p.install(leaf("a"), pool("a", server(t, "a")))
+	q.install(leaf("a"), pool("a", server(t, "a")))
+}
+
+func TestAListenerThatIsRemovedEndsNoConnection(t *testing.T) {
+	p := start(t, listener.Options{})
+	p.install(leaf("a"), pool("a", server(t, "a")))
+	conn, _ := p.ask()
+	if refused := p.try(&pushv1.Config{}); len(refused) > 0 {
+		t.Fatal(describe(refused))
+	}
+	p.wantRefused()
+	if _, err := conn.Write([]byte("x")); err != nil {
+		t.Fatal(err)
+	}
+	if got := p.hear(conn); got != "x" {
+		t.Errorf("the established connection answers %q", got)
+	}
+	// And it comes back.
+	p.install(leaf("a"), pool("a", server(t, "b")))
+	if _, name := p.ask(); name != "b" {
+		t.Errorf("answered by %s", name)
+	}
+}
+
+func TestAListenerMayChangeItsPort(t *testing.T) {
+	p := start(t, listener.Options{})
+	a := pool("a", server(t, "a"))
+	p.install(leaf("a"), a)
+	p.port = freePort(t)
+	p.install(leaf("a"), a)
+	if _, name := p.ask(); name != "a" {
+		t.Errorf("answered by %s", name)
+	}
+}
+
+func TestDrainWaitsForConnections(t *testing.T) {
+	p := start(t, listener.Options{})
+	p.install(leaf("a"), pool("a", server(t, "a")))
+	conn, _ := p.ask()
+	drained := make(chan int, 1)
+	go func() { drained <- p.set.Drain(t.Context()) }()
+	p.wantRefused()
+	if _, err := conn.Write([]byte("x")); err != nil {
+		t.Fatal(err)
+	}
+	if got := p.hear(conn); got != "x" {
+		t.Errorf("a connection answers %q while draining", got)
+	}
+	if n := p.set.Active(); n != 1 {
+		t.Errorf("%d active connections, want 1", n)
+	}
+	conn.Close()
+	select {
+	case ended := <-drained:
+		if ended != 0 {
+			t.Errorf("ended %d connections, want none", ended)
+		}
+	case <-time.After(patience):
+		t.Fatal("still draining")
+	}
+}
+
+func TestTheDrainDeadlineEndsWhatIsLeft(t *testing.T) {
+	p := start(t, listener.Options{})
+	p.install(leaf("a"), pool("a", server(t, "a")))
+	conns := make([]*net.TCPConn, 10)
+	for i := range conns {
+		conns[i], _ = p.ask()
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if ended := p.set.Drain(ctx); ended != len(conns) {
+		t.Errorf("ended %d connections, want %d", ended, len(conns))
+	}
+	for _, conn := range conns {
+		if _, err := io.ReadAll(conn); errors.Is(err, context.DeadlineExceeded) {
+			t.Error("a connection is still open")
+		}
+	}
+	if n := p.set.Active(); n != 0 {
+		t.Errorf("%d connections active after the drain", n)
+	}
+	if got := p.value("wye_proxy_connections_closed_total", outcome("a", "drain_deadline")); got != 10 {
+		t.Errorf("%v connections counted as ended by the drain deadline, want 10", got)
+	}
+}
+
+// TestWhoeverHasConnectedIsServedDuringADrain connects as fast as it can while the
+// port closes: a connection is either refused by the kernel or served.
+func TestWhoeverHasConnectedIsServedDuringADrain(t *testing.T) {
+	p := start(t, listener.Options{})
+	p.install(leaf("a"), pool("a", server(t, "a")))
+	address := p.dial().RemoteAddr().String()
+	began := make(chan struct{})
+	go func() {
+		<-began
+		p.set.Drain(t.Context())
+	}()
+	for i := 0; ; i++ {
+		dialer := net.Dialer{Timeout: 900 * time.Millisecond} // less than the kernel waits to try again
+		conn, err := dialer.Dial("tcp", address)
+		if i == 20 {
+			close(began)
+		}
+		if err != nil {
+			if i < 20 {
+				t.Fatal(err)
+			}
+			break
+		}
+		_ = conn.SetDeadline(time.Now().Add(patience))
+		_, err = io.ReadFull(conn, make([]byte, 1))
+		conn.Close()
+		if err != nil {
+			t.Fatalf("connection %d was let in and not served: %v", i, err)
+		}
+	}
+}
+
+func TestALackOfDescriptorsEndsNoListener(t *testing.T) {
+	var log lockedBuilder
+	p := start(t, listener.Options{Log: slog.New(slog.NewTextHandler(&log, nil))})
+	p.install(leaf("a"), pool("a", server(t, "a")))
+	p.ask()
+	var limit syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
+		t.Fatal(err)
+	}
+	raw, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer syscall.Close(raw)
+	none := limit
+	none.Cur = 3
+	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &none); err != nil {
+		t.Fatal(err)
+	}
+	connected := syscall.Connect(raw, &syscall.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}, Port: int(p.port)})
+	eventually(t, "accepting is given a try", func() bool { return strings.Contains(log.String(), "too many open files") })
+	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
+		t.Fatal(err)
+	}
+	if connected != nil {
+		t.Fatal(connected)
+	}
+	eventually(t, "the connection that waited is served", func() bool { return p.set.Active() == 2 })
+}
