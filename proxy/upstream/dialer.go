@@ -96,22 +96,20 @@ func (d *Dialer) attempt(ctx context.Context, addr netip.AddrPort, timeout time.
 
 // wait is what lies between two attempts. It is Open when there is to be another.
 func wait(ctx context.Context, deadline time.Time, attempts int) flow.Outcome {
-	if ctx.Err() != nil {
-		return flow.DrainDeadline
+	if attempts >= attemptsAtOnce && ctx.Err() == nil {
+		timer := time.NewTimer(min(pause, time.Until(deadline)))
+		defer timer.Stop()
+		select {
+		case <-ctx.Done():
+		case <-timer.C:
+		}
 	}
-	left := time.Until(deadline)
-	if left <= 0 {
+	switch {
+	case ctx.Err() != nil:
+		return flow.DrainDeadline
+	case !time.Now().Before(deadline):
 		return flow.ConnectTimeout
-	}
-	if attempts < attemptsAtOnce {
-		return flow.Open
-	}
-	timer := time.NewTimer(min(pause, left))
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return flow.DrainDeadline
-	case <-timer.C:
+	default:
 		return flow.Open
 	}
 }

@@ -1,0 +1,169 @@
+// Copyright The Wye Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package upstream_test
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/netip"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/wye-dev/wye/proxy/balancer"
+	"github.com/wye-dev/wye/proxy/flow"
+	"github.com/wye-dev/wye/proxy/upstream"
+)
+
+func addr(last byte) netip.AddrPort {
+	return netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, last}), 7)
+}
+
+func pool(n int) *balancer.Pool {
+	var targets []balancer.Target
+	for i := range n {
+		targets = append(targets, balancer.Target{Addr: addr(byte(i + 1)), Weight: 1})
+	}
+	return balancer.NewPool("p", targets, nil)
+}
+
+// network answers attempts to connect, in virtual time.
+type network struct {
+	answers map[netip.AddrPort]bool // endpoints that accept at once; all others do what otherwise says
+	silent  bool                    // the others never answer; else they refuse
+	dialled []netip.AddrPort
+}
+
+func (n *network) dial(ctx context.Context, to netip.AddrPort) (*net.TCPConn, error) {
+	n.dialled = append(n.dialled, to)
+	switch {
+	case n.answers[to]:
+		return nil, nil
+	case n.silent:
+		<-ctx.Done()
+		return nil, ctx.Err()
+	default:
+		return nil, syscall.ECONNREFUSED
+	}
+}
+
+func connect(ctx context.Context, n *network, p *balancer.Pool, within time.Duration) (*flow.Conn, flow.Outcome) {
+	c := &flow.Conn{}
+	d := &upstream.Dialer{Dial: n.dial}
+	_, lease, outcome := d.Connect(ctx, p, time.Now().Add(within), c)
+	lease.Release()
+	return c, outcome
+}
+
+func TestEveryEndpointIsTriedOnceUntilOneAnswers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := &network{answers: map[netip.AddrPort]bool{addr(4): true}}
+		for range 20 {
+			n.dialled = nil
+			c, outcome := connect(t.Context(), n, pool(5), 5*time.Second)
+			if outcome != flow.Open || c.Endpoint != addr(4) || c.Dials != len(n.dialled) || c.Connected.IsZero() || c.Err != nil {
+				t.Fatalf("outcome %s, account %+v, after dialling %v", outcome, c, n.dialled)
+			}
+			seen := map[netip.AddrPort]bool{}
+			for _, a := range n.dialled {
+				if seen[a] {
+					t.Fatalf("tried twice: %v", n.dialled)
+				}
+				seen[a] = true
+			}
+		}
+	})
+}
+
+func TestFailureSaysWhy(t *testing.T) {
+	for _, test := range []struct {
+		reason  string
+		network network
+		size    int
+		want    flow.Outcome
+		dials   int
+		takes   time.Duration // at most
+	}{
+		{"an empty pool has nobody", network{}, 0, flow.NoEndpoints, 0, 0},
+		{"one endpoint that refuses", network{}, 1, flow.ConnectFailed, 1, 0},
+		{"all endpoints refuse", network{}, 3, flow.ConnectFailed, 3, 50 * time.Millisecond},
+		{"a large pool is not searched in a burst", network{}, 1000, flow.ConnectTimeout, 102, 5 * time.Second},
+		{"one endpoint that is silent has all the time", network{silent: true}, 1, flow.ConnectTimeout, 1, 5 * time.Second},
+		{"two share the time", network{silent: true}, 2, flow.ConnectTimeout, 2, 5 * time.Second},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			began := time.Now()
+			c, outcome := connect(t.Context(), &test.network, pool(test.size), 5*time.Second)
+			if outcome != test.want || c.Dials != test.dials {
+				t.Errorf("%s: outcome %s after %d dials, want %s after %d", test.reason, outcome, c.Dials, test.want, test.dials)
+			}
+			if took := time.Since(began); took > test.takes {
+				t.Errorf("%s: took %s, want at most %s", test.reason, took, test.takes)
+			}
+			if test.dials > 0 && c.Err == nil {
+				t.Errorf("%s: the account has no error", test.reason)
+			}
+		})
+	}
+}
+
+func TestABlackHoleLeavesTimeForOthers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for range 20 {
+			n := &network{answers: map[netip.AddrPort]bool{addr(3): true}, silent: true}
+			c, outcome := connect(t.Context(), n, pool(6), 5*time.Second)
+			if outcome != flow.Open {
+				t.Fatalf("outcome %s after %d dials: the silent endpoints took all the time", outcome, c.Dials)
+			}
+		}
+	})
+}
+
+func TestAFailedAttemptLeavesNoLoad(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := pool(3)
+		connect(t.Context(), &network{}, p, time.Second)
+		if !p.Idle() {
+			t.Error("load is left")
+		}
+	})
+}
+
+func TestDialingEndsWithTheProxy(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		began := time.Now()
+		_, outcome := connect(ctx, &network{silent: true}, pool(3), time.Hour)
+		if took := time.Since(began); outcome != flow.DrainDeadline || took != time.Second {
+			t.Errorf("outcome %s after %s, want drain_deadline after 1s", outcome, took)
+		}
+	})
+}
+
+func TestConnectOverLoopback(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	to := l.Addr().(*net.TCPAddr).AddrPort()
+	p := balancer.NewPool("p", []balancer.Target{{Addr: to, Weight: 1}}, nil)
+	c := &flow.Conn{}
+	conn, lease, outcome := new(upstream.Dialer).Connect(t.Context(), p, time.Now().Add(time.Minute), c)
+	if outcome != flow.Open {
+		t.Fatalf("outcome %s: %v", outcome, c.Err)
+	}
+	defer conn.Close()
+	if lease.Endpoint().Addr() != to || p.Idle() {
+		t.Error("want a lease of the endpoint")
+	}
+	lease.Release()
+	l.Close()
+	if _, _, outcome = new(upstream.Dialer).Connect(t.Context(), p, time.Now().Add(time.Minute), c); outcome != flow.ConnectFailed || !errors.Is(c.Err, syscall.ECONNREFUSED) {
+		t.Errorf("outcome %s, %v, want connect_failed", outcome, c.Err)
+	}
+}
