@@ -17,7 +17,7 @@ import (
 
 func TestEveryOutcomeHasALabelOfItsOwn(t *testing.T) {
 	seen := map[string]bool{}
-	for o := flow.Open; o < flow.Outcomes; o++ {
+	for o := range flow.Outcomes {
 		label := o.String()
 		if label == "unknown" || label != strings.ToLower(label) || seen[label] {
 			t.Errorf("outcome %d is called %q", o, label)

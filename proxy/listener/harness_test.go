@@ -241,8 +241,9 @@ func split(weightA float64, a string, weightB float64, b string) *pushv1.Tree {
 	}}}}
 }
 
-func arm(name string) map[string]string {
-	return map[string]string{"listener": "tcp/1", "route": "ns/route", "arm": name}
+// armA are the labels of the arm a of the route that tests serve.
+func armA() map[string]string {
+	return map[string]string{"listener": "tcp/1", "route": "ns/route", "arm": "a"}
 }
 
 func outcome(arm, name string) map[string]string {

@@ -52,7 +52,7 @@ func TestAShiftClosesNothing(t *testing.T) {
 			t.Fatalf("established connection %d answers %q", i, got)
 		}
 	}
-	if active := p.value("wye_proxy_connections_active", arm("a")); active != idle {
+	if active := p.value("wye_proxy_connections_active", armA()); active != idle {
 		t.Errorf("%v connections active on the old arm, want %d", active, idle)
 	}
 	if lost := p.value("wye_proxy_connections_closed_total", map[string]string{"arm": "a"}); lost != 0 {
@@ -122,13 +122,13 @@ func TestAFailedDialIsRetriedOnAnotherEndpoint(t *testing.T) {
 			t.Fatalf("answered by %s", name)
 		}
 	}
-	if failed := p.value("wye_proxy_connections_closed_total", arm("a")); failed != 0 {
+	if failed := p.value("wye_proxy_connections_closed_total", armA()); failed != 0 {
 		t.Errorf("%v connections failed", failed)
 	}
-	if retries := p.value("wye_proxy_connect_retries_total", arm("a")); retries == 0 {
+	if retries := p.value("wye_proxy_connect_retries_total", armA()); retries == 0 {
 		t.Error("no retry was counted")
 	}
-	if connected := p.value("wye_proxy_connect_duration_seconds", arm("a")); connected != 50 {
+	if connected := p.value("wye_proxy_connect_duration_seconds", armA()); connected != 50 {
 		t.Errorf("%v connects were timed, want 50", connected)
 	}
 }
@@ -201,9 +201,9 @@ func TestBytesShowWhileAConnectionIsOpen(t *testing.T) {
 		t.Fatal(err)
 	}
 	eventually(t, "bytes of the open connection are counted", func() bool {
-		return p.value("wye_proxy_received_bytes_total", arm("a")) == 5 && p.value("wye_proxy_sent_bytes_total", arm("a")) == 6
+		return p.value("wye_proxy_received_bytes_total", armA()) == 5 && p.value("wye_proxy_sent_bytes_total", armA()) == 6
 	})
-	if active := p.value("wye_proxy_connections_active", arm("a")); active != 1 {
+	if active := p.value("wye_proxy_connections_active", armA()); active != 1 {
 		t.Errorf("%v active connections, want 1", active)
 	}
 }
@@ -214,12 +214,12 @@ func TestSeriesOfAnArmThatLeftGoWhenItIsIdle(t *testing.T) {
 	p.install(leaf("a"), a)
 	conn, _ := p.ask()
 	p.install(leaf("b"), b)
-	if got := p.value("wye_proxy_connections_active", arm("a")); got != 1 {
+	if got := p.value("wye_proxy_connections_active", armA()); got != 1 {
 		t.Fatalf("%v active connections on the arm that left, want 1", got)
 	}
 	conn.Close()
 	eventually(t, "the series are gone", func() bool {
-		return p.value("wye_proxy_connections_accepted_total", arm("a")) == 0
+		return p.value("wye_proxy_connections_accepted_total", armA()) == 0
 	})
 	if got := p.value("wye_proxy_endpoints", map[string]string{"arm": "b", "state": "available"}); got != 1 {
 		t.Errorf("%v endpoints available, want 1", got)

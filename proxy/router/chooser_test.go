@@ -65,7 +65,7 @@ func TestChoiceIsDeterministicAndSpread(t *testing.T) {
 // weights: whole numbers, decimals, a million to one, zeros, and nested unions.
 func TestEveryPrefixIsWithinOneConnectionOfItsShare(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
-	for trial := range 60 {
+	for trial := range 30 {
 		shares, err := router.Flatten(randomTree(rng, 1+rng.IntN(router.MaxArms), 2))
 		if err != nil {
 			t.Fatal(err)
@@ -97,7 +97,7 @@ func TestAMillionToOneIsExactOverItsPeriod(t *testing.T) {
 // coming and going, and holds the lag that is carried against the documented bound.
 func TestLagsStayBoundedThroughChanges(t *testing.T) {
 	rng := rand.New(rand.NewPCG(3, 4))
-	for trial := range 12 {
+	for trial := range 6 {
 		var c *router.Chooser
 		var account *account
 		for change := range 30 {
@@ -124,7 +124,7 @@ func TestLagsStayBoundedThroughChanges(t *testing.T) {
 // after 1/share connections of the smallest share.
 func TestLagsComeBackWithinOneAfterAChange(t *testing.T) {
 	rng := rand.New(rand.NewPCG(5, 6))
-	for trial := range 100 {
+	for trial := range 20 {
 		arms := 2 + rng.IntN(router.MaxArms-1)
 		before, after := tree{Kind: dtab.Union}, tree{Kind: dtab.Union}
 		smallest, sum := math.Inf(1), 0.0
@@ -144,7 +144,7 @@ func TestLagsComeBackWithinOneAfterAChange(t *testing.T) {
 		shares, _ = router.Flatten(after)
 		account := newAccount(shares)
 		account.adopt(oldAccount)
-		for n := range int(sum/smallest) + 2000 {
+		for n := range int(sum/smallest) + 1000 {
 			account.add(c.Next())
 			if least, most := account.lags(); n > int(sum/smallest) && (least <= -1-1e-6 || most >= 1+1e-6) {
 				t.Fatalf("trial %d: lags from %v to %v, %d connections after the change", trial, least, most, n)
