@@ -171,6 +171,7 @@ func TestOnUnavailableDecidesTheShareOfADeadArm(t *testing.T) {
 }
 
 func TestABlackHoleLeavesTimeForAnotherArm(t *testing.T) {
+	t.Parallel()
 	up := server(t, "a")
 	// Nothing answers at the address of the black hole; all else is dialled.
 	hole := netip.MustParseAddrPort("127.0.0.9:9")
@@ -184,7 +185,7 @@ func TestABlackHoleLeavesTimeForAnotherArm(t *testing.T) {
 	p := start(t, listener.Options{Dialer: dialer})
 	config := p.config(split(1, "hole", 1, "a"), pool("hole", endpoint(hole)), pool("a", up))
 	config.Routes[0].OnUnavailable = pushv1.OnUnavailable_ON_UNAVAILABLE_REDISTRIBUTE
-	config.Routes[0].Timeouts = &pushv1.Timeouts{Connect: durationpb.New(2 * time.Second)}
+	config.Routes[0].Timeouts = &pushv1.Timeouts{Connect: durationpb.New(4 * time.Second)}
 	if refused := p.try(config); len(refused) > 0 {
 		t.Fatal(describe(refused))
 	}
