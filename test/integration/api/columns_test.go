@@ -10,13 +10,14 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
 )
 
 func TestKubectlShowsWhatIsInForce(t *testing.T) {
-	createWithStatus(t, "columns", "testdata/columns.yaml")
+	namespace := createWithStatus(t, "testdata/columns.yaml")
 	for _, test := range []struct {
 		resource string
 		want     []string
@@ -35,14 +36,14 @@ func TestKubectlShowsWhatIsInForce(t *testing.T) {
 			"redis 3 2 41 3/3 True Ready 192.0.2.7",
 		}},
 	} {
-		if diff := cmp.Diff(test.want, get(t, test.resource, "--namespace=columns", "--output=wide")); diff != "" {
+		if diff := cmp.Diff(test.want, get(t, test.resource, "--namespace="+namespace, "--output=wide")); diff != "" {
 			t.Errorf("kubectl get %s (-want +got):\n%s", test.resource, diff)
 		}
 	}
 }
 
 func TestShortNamesAndCategory(t *testing.T) {
-	createWithStatus(t, "names", "testdata/columns.yaml")
+	namespace := createWithStatus(t, "testdata/columns.yaml")
 	for resource, want := range map[string][]string{
 		"dt":    {"dtab.wye.dev/default"},
 		"wtr":   {"tcproute.wye.dev/canary", "tcproute.wye.dev/redis"},
@@ -50,7 +51,7 @@ func TestShortNamesAndCategory(t *testing.T) {
 		"fleet": {"proxyfleet.wye.dev/redis"},
 		"wye":   {"dtab.wye.dev/default", "proxyfleet.wye.dev/redis", "tcproute.wye.dev/canary", "tcproute.wye.dev/redis"},
 	} {
-		out, err := server.Kubectl(t.Context(), "get", resource, "--namespace=names", "--output=name").CombinedOutput()
+		out, err := server.Kubectl(t.Context(), "get", resource, "--namespace="+namespace, "--output=name").CombinedOutput()
 		if err != nil {
 			t.Errorf("kubectl get %s: %v\n%s", resource, err, out)
 			continue
@@ -62,12 +63,12 @@ func TestShortNamesAndCategory(t *testing.T) {
 }
 
 func TestScaleSubresourceOwnsReplicas(t *testing.T) {
-	createWithStatus(t, "scale", "testdata/columns.yaml")
-	out, err := server.Kubectl(t.Context(), "scale", "--namespace=scale", "proxyfleet/redis", "--replicas=5").CombinedOutput()
+	namespace := createWithStatus(t, "testdata/columns.yaml")
+	out, err := server.Kubectl(t.Context(), "scale", "--namespace="+namespace, "proxyfleet/redis", "--replicas=5").CombinedOutput()
 	if err != nil {
 		t.Fatalf("kubectl scale: %v\n%s", err, out)
 	}
-	out, err = server.Kubectl(t.Context(), "get", "--namespace=scale", "proxyfleet/redis",
+	out, err = server.Kubectl(t.Context(), "get", "--namespace="+namespace, "proxyfleet/redis",
 		"--output=jsonpath={.spec.replicas} {.status.selector}").CombinedOutput()
 	if err != nil || string(out) != "5 wye.dev/fleet=redis" {
 		t.Errorf("after scaling: %q, %v", out, err)
@@ -94,9 +95,9 @@ func get(t *testing.T, args ...string) []string {
 
 // createWithStatus makes the objects of a file, in a namespace of their own, with
 // the status that the file gives them.
-func createWithStatus(t *testing.T, namespace, file string) {
+func createWithStatus(t *testing.T, file string) (namespace string) {
 	t.Helper()
-	createNamespace(t, namespace)
+	namespace = createNamespace(t)
 	for _, object := range read(t, file) {
 		status := object.Object["status"]
 		object.SetNamespace(namespace)
@@ -108,15 +109,16 @@ func createWithStatus(t *testing.T, namespace, file string) {
 			t.Fatal(err)
 		}
 	}
+	return namespace
 }
 
-func createNamespace(t *testing.T, name string) {
+func createNamespace(t *testing.T) (name string) {
 	t.Helper()
-	namespace := &corev1.Namespace{}
-	namespace.Name = name
+	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "test-"}}
 	if err := admin.Create(t.Context(), namespace); err != nil {
 		t.Fatal(err)
 	}
+	return namespace.Name
 }
 
 func read(t *testing.T, file string) []*unstructured.Unstructured {

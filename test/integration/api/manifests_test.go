@@ -12,24 +12,40 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/wye-dev/wye/api/v1alpha1"
+	"github.com/wye-dev/wye/dtab"
 )
 
 const config = "../../../config"
 
 func TestEverySampleApplies(t *testing.T) {
-	createNamespace(t, "samples")
-	err := filepath.WalkDir(filepath.Join(config, "samples"), func(file string, entry fs.DirEntry, err error) error {
-		if err != nil || filepath.Ext(file) != ".yaml" || entry.Name() == "kustomization.yaml" {
-			return err
-		}
-		kubectl(t, "apply", "--namespace=samples", "--validate=strict", "--filename="+file)
-		return nil
-	})
-	if err != nil {
-		t.Fatal(err)
+	namespace := "--namespace=" + createNamespace(t)
+	for _, file := range samples(t) {
+		kubectl(t, "apply", namespace, "--validate=strict", "--filename="+file)
 	}
-	kubectl(t, "apply", "--namespace=samples", "--validate=strict", "--kustomize="+filepath.Join(config, "samples"))
+	kubectl(t, "apply", namespace, "--validate=strict", "--kustomize="+filepath.Join(config, "samples"))
+}
+
+func TestEverySampleTableParses(t *testing.T) {
+	for _, file := range samples(t) {
+		for _, object := range read(t, file) {
+			var table v1alpha1.Dtab
+			if object.GetKind() != "Dtab" {
+				continue
+			}
+			if err := runtime.DefaultUnstructuredConverter.FromUnstructured(object.Object, &table); err != nil {
+				t.Errorf("%s: %v", file, err)
+			}
+			for _, dentry := range table.Spec.Dentries {
+				if _, err := dtab.ParseDentry(dentry.Prefix, dentry.Dst); err != nil {
+					t.Errorf("%s: %s => %s: %v", file, dentry.Prefix, dentry.Dst, err)
+				}
+			}
+		}
+	}
 }
 
 func TestEveryKustomizationBuilds(t *testing.T) {
@@ -97,6 +113,22 @@ func TestControllerMayDoItsWorkAndNoMore(t *testing.T) {
 			t.Errorf("may the controller %s? %q (%v), want %s", test.ask, got, err, test.want)
 		}
 	}
+}
+
+// samples are the files under config/samples that hold objects.
+func samples(t *testing.T) []string {
+	t.Helper()
+	var files []string
+	err := filepath.WalkDir(filepath.Join(config, "samples"), func(file string, entry fs.DirEntry, err error) error {
+		if err == nil && filepath.Ext(file) == ".yaml" && entry.Name() != "kustomization.yaml" {
+			files = append(files, file)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return files
 }
 
 func kubectl(t *testing.T, args ...string) string {
