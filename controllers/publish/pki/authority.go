@@ -17,6 +17,7 @@ import (
 	"fmt"
 	"math/big"
 	"net"
+	"slices"
 	"time"
 )
 
@@ -111,7 +112,7 @@ func (ca *authority) issue(now time.Time, names []string, addresses []net.IP) (*
 func (ca *authority) bundle(now time.Time) []byte {
 	trusted := []*x509.Certificate{ca.certificate}
 	for _, c := range ca.older {
-		if now.Before(c.NotAfter) && !c.Equal(ca.certificate) {
+		if now.Before(c.NotAfter) {
 			trusted = append(trusted, c)
 		}
 	}
@@ -149,6 +150,7 @@ func parseAuthority(data map[string][]byte) (*authority, error) {
 	if ca.older, err = parseCertificates(data[keyBundle]); err != nil {
 		return nil, fmt.Errorf("%s: %w", keyBundle, err)
 	}
+	ca.older = slices.DeleteFunc(ca.older, ca.certificate.Equal)
 	if ca.chain, err = parseCertificates(data[keyCross]); err != nil {
 		return nil, fmt.Errorf("%s: %w", keyCross, err)
 	}
