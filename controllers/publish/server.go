@@ -26,11 +26,8 @@ import (
 	"github.com/wye-dev/wye/controllers/publish/authn"
 )
 
-// MaxUpdate is the least size of an update, in bytes, that a proxy must be ready
-// to receive: a full update of some hundred thousand endpoints.
-const MaxUpdate = 64 << 20
-
 const (
+	maxUpdate      = 64 << 20         // bytes of an update, which proxies must be ready for: some hundred thousand endpoints
 	maxRequest     = 4 << 20          // bytes of a hello or ack: thousands of refusals
 	maxStreams     = 4                // open at once on one connection
 	handshakeLimit = 10 * time.Second // for TLS and HTTP/2 to be up
@@ -113,6 +110,7 @@ func (s *Server) Run(ctx context.Context, ln net.Listener) error {
 	g := grpc.NewServer(
 		grpc.Creds(credentials.NewTLS(s.TLS)),
 		grpc.MaxRecvMsgSize(maxRequest),
+		grpc.MaxSendMsgSize(maxUpdate),
 		grpc.MaxConcurrentStreams(maxStreams),
 		grpc.ConnectionTimeout(handshakeLimit),
 		grpc.KeepaliveParams(keepalive.ServerParameters{

@@ -51,6 +51,9 @@ func TestASessionBeginsInFullAndGoesOnWithDifferences(t *testing.T) {
 func TestAProxyWaitsForTheFirstConfig(t *testing.T) {
 	r := newRig(t, nil)
 	p := r.connect(t, "edge-0")
+	if header, err := p.stream.Header(); err != nil || header == nil {
+		t.Errorf("the proxy is not told that it is in: %v, %v", header, err)
+	}
 	await(t, "the proxy is listed", r.changed, func() bool { return len(r.book.Progress(edge).Proxies) == 1 })
 	r.book.Publish(edge, two())
 	p.receive(t)

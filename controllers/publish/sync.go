@@ -31,6 +31,11 @@ func (s *Server) Sync(stream pushv1.ConfigPush_SyncServer) error {
 		return err
 	}
 	vouch(stream.Context())
+	// The header tells the proxy that it is in, which may be long before there
+	// is something to send.
+	if err := stream.SendHeader(nil); err != nil {
+		return err
+	}
 	session := s.Book.join(hello)
 	defer s.Book.leave(session)
 	log := s.Log.WithValues("fleet", session.fleet.String(), "pod", session.pod)
@@ -189,7 +194,11 @@ func (s *Server) send(stream pushv1.ConfigPush_SyncServer, session *session) err
 		if update == nil {
 			continue
 		}
-		if err := stream.Send(update); err != nil {
+		err := stream.Send(update)
+		if status.Code(err) == codes.ResourceExhausted {
+			s.Log.Error(err, "config is too large to send", "fleet", session.fleet.String(), "limit", maxUpdate)
+		}
+		if err != nil {
 			return err
 		}
 		s.metrics.pushes.Inc()

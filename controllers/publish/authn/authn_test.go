@@ -64,11 +64,13 @@ func TestIdentityIsWhatTheAPIServerVouchesFor(t *testing.T) {
 	}{
 		{
 			"a service account", user("system:serviceaccount:shop:wye-edge"),
-			Identity{Namespace: "shop", ServiceAccount: "wye-edge"}, true,
+			Identity{Namespace: "shop", ServiceAccount: "wye-edge"},
+			true,
 		},
 		{
 			"of a pod", user("system:serviceaccount:shop:wye-edge", "edge-0"),
-			Identity{Namespace: "shop", ServiceAccount: "wye-edge", Pod: "edge-0"}, true,
+			Identity{Namespace: "shop", ServiceAccount: "wye-edge", Pod: "edge-0"},
+			true,
 		},
 		{"not authenticated", authenticationv1.TokenReviewStatus{}, Identity{}, false},
 		{"with an error", authenticationv1.TokenReviewStatus{Error: "token has expired"}, Identity{}, false},
