@@ -10,6 +10,7 @@ package fleet
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -17,6 +18,10 @@ import (
 
 	"github.com/wye-dev/wye/api/v1alpha1"
 )
+
+// ErrPortTaken says that another fleet has one of the ports, where fleets share
+// an address. What needs the port must not be published.
+var ErrPortTaken = errors.New("the port belongs to another fleet")
 
 // Runtime makes fleets real.
 type Runtime interface {

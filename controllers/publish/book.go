@@ -93,6 +93,23 @@ func (b *Book) Publish(fleet types.NamespacedName, config *pushv1.Config) (gener
 	return next.generation
 }
 
+// Config gives the newest config of a fleet, nil when nothing is published. It is
+// shared and must not be changed.
+func (b *Book) Config(fleet types.NamespacedName) *pushv1.Config {
+	newest, _ := b.views(fleet)
+	if newest == nil {
+		return nil
+	}
+	full := newest.full()
+	return &pushv1.Config{
+		Generation: full.GetGeneration(),
+		Listeners:  full.GetListeners(),
+		Routes:     full.GetRoutes(),
+		Pools:      full.GetPools(),
+		Retained:   full.GetRetained(),
+	}
+}
+
 // Forget drops a fleet that was deleted and ends its sessions.
 func (b *Book) Forget(fleet types.NamespacedName) {
 	b.mu.Lock()

@@ -139,8 +139,8 @@ func (r *Runtime) claim(f *v1alpha1.ProxyFleet, ports []int32) (*group, error) {
 	for other, g := range r.fleets {
 		for _, port := range g.ports {
 			if other != key && slices.Contains(ports, port) {
-				return nil, fmt.Errorf("port %d is used by fleet %s already: fleets that run as processes share the address %s",
-					port, other, r.options.Bind)
+				return nil, fmt.Errorf("%w: port %d is used by fleet %s already, and fleets that run as processes share the address %s",
+					fleet.ErrPortTaken, port, other, r.options.Bind)
 			}
 		}
 	}
