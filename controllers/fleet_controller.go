@@ -18,6 +18,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 
+	pushv1 "github.com/wye-dev/wye/api/push/v1"
 	"github.com/wye-dev/wye/api/v1alpha1"
 	"github.com/wye-dev/wye/controllers/fleet"
 	"github.com/wye-dev/wye/controllers/publish"
@@ -36,6 +37,11 @@ const (
 	reconnectLimit = 10 * time.Second
 	// recheck is how soon a fleet that waits for one of these is looked at again.
 	recheck = time.Second
+	// ackPatience is how long a change waits for acknowledgements before it is
+	// reported, so that a change that every proxy takes at once is one write.
+	ackPatience = 500 * time.Millisecond
+	// saveInterval is the least time between two saves of a fleet's config.
+	saveInterval = 5 * time.Second
 )
 
 // FleetReconciler is the pipeline: gather, translate, publish, report. Every
@@ -61,9 +67,18 @@ type FleetReconciler struct {
 
 // fleetState is what the reconciler remembers of a fleet.
 type fleetState struct {
-	bound     map[types.NamespacedName]translate.Bound
-	published bool // since this leadership began
-	reported  bool // likewise
+	bound      map[types.NamespacedName]translate.Bound // route -> last good form
+	generation uint64                                   // published last; 0 for none since this leadership began
+	changed    time.Time                                // when that was
+	reported   bool                                     // since this leadership began
+	saved      uint64                                   // generation that new pods start from
+	savedAt    time.Time
+}
+
+// saver is a runtime that can keep a config where a new proxy finds it when the
+// controller is away.
+type saver interface {
+	SaveConfig(ctx context.Context, fleet *v1alpha1.ProxyFleet, data []byte) error
 }
 
 // SetupWithManager registers the reconciler for every event that concerns fleets.
@@ -92,38 +107,73 @@ func (r *FleetReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl
 		r.started = r.Now()
 	}
 	key := req.NamespacedName
+	state := r.fleets[key]
 
+	// 1. Gather and translate.
 	snapshot, err := r.Watch.Gather(ctx, key)
 	if err != nil {
 		return ctrl.Result{}, err
 	}
-	state := r.fleets[key]
 	snapshot.Names, snapshot.Previous = r.Names.View(), state.bound
 	result := translate.Fleet(snapshot)
 	r.Names.Want(key.String(), result.Looked)
-	state.bound = result.Bound
-	r.fleets[key] = state
-
 	if snapshot.Fleet == nil {
 		return ctrl.Result{}, r.gone(ctx, key, snapshot, result)
 	}
-	if result.Pending && !state.published && r.Now().Sub(r.started) < settleLimit {
+	state.bound = result.Bound
+	defer func() { r.fleets[key] = state }()
+	if result.Pending && state.generation == 0 && r.Now().Sub(r.started) < settleLimit {
 		// A new leader changes nothing before it knows what its predecessor knew.
 		return ctrl.Result{RequeueAfter: recheck}, nil
 	}
-	applyErr := r.Runtime.Apply(ctx, snapshot.Fleet, ports(result))
-	r.Book.Seed(key, uint64(snapshot.Fleet.Status.ConfigGeneration), snapshot.Fleet.Status.ConfigHash)
-	r.Book.Publish(key, result.Config)
-	state.published = true
-	r.fleets[key] = state
 
-	again, err := r.report(ctx, snapshot, result, applyErr)
-	return ctrl.Result{RequeueAfter: again}, errors.Join(applyErr, err)
+	// 2. Publish.
+	applyErr := r.Runtime.Apply(ctx, snapshot.Fleet, result.Ports)
+	if !errors.Is(applyErr, fleet.ErrPortTaken) {
+		r.publish(snapshot.Fleet, result, &state)
+	}
+	saveAgain, saveErr := r.save(ctx, snapshot.Fleet, &state)
+
+	// 3. Report.
+	reportAgain, reportErr := r.report(ctx, snapshot, result, applyErr, &state)
+	return ctrl.Result{RequeueAfter: sooner(saveAgain, reportAgain)}, errors.Join(applyErr, saveErr, reportErr)
+}
+
+func (r *FleetReconciler) publish(f *v1alpha1.ProxyFleet, result translate.Result, state *fleetState) {
+	key := client.ObjectKeyFromObject(f)
+	r.Book.Seed(key, uint64(f.Status.ConfigGeneration), f.Status.ConfigHash)
+	if generation := r.Book.Publish(key, result.Config); generation != state.generation {
+		state.generation, state.changed = generation, r.Now()
+	}
+}
+
+// save keeps the newest config for proxies that start while the controller is
+// away. again is when to call it again, 0 for not before the next event.
+func (r *FleetReconciler) save(ctx context.Context, f *v1alpha1.ProxyFleet, state *fleetState) (again time.Duration, err error) {
+	runtime, ok := r.Runtime.(saver)
+	if !ok || state.saved == state.generation {
+		return 0, nil
+	}
+	if wait := saveInterval - r.Now().Sub(state.savedAt); wait > 0 {
+		return wait, nil
+	}
+	key := client.ObjectKeyFromObject(f)
+	data, err := pushv1.EncodeSaved(key.String(), r.Book.Config(key))
+	if err != nil {
+		return 0, fmt.Errorf("encode the config of fleet %s: %w", key, err)
+	}
+	if err := runtime.SaveConfig(ctx, f, data); err != nil {
+		return 0, fmt.Errorf("save the config of fleet %s: %w", key, err)
+	}
+	state.saved, state.savedAt = state.generation, r.Now()
+	return 0, nil
 }
 
 // report writes the statuses of the fleet, its routes and, through Usage, its
-// tables. again is when to look at the fleet again without an event, 0 for never.
-func (r *FleetReconciler) report(ctx context.Context, snapshot translate.Snapshot, result translate.Result, applyErr error) (again time.Duration, err error) {
+// tables. again is when to call it again, 0 for not before the next event.
+func (r *FleetReconciler) report(
+	ctx context.Context, snapshot translate.Snapshot, result translate.Result, applyErr error, state *fleetState,
+) (again time.Duration, err error) {
 	f, now := snapshot.Fleet, r.Now()
 	key := client.ObjectKeyFromObject(f)
 	observed, err := r.Runtime.Observe(ctx, f)
@@ -131,14 +181,10 @@ func (r *FleetReconciler) report(ctx context.Context, snapshot translate.Snapsho
 		return 0, fmt.Errorf("observe fleet %s: %w", key, err)
 	}
 	progress := r.Book.Progress(key)
-	state := r.fleets[key]
-	if !state.reported && !allConnected(observed, progress) && now.Sub(r.started) < reconnectLimit {
-		// The proxies of a predecessor are on their way: to report on them now
-		// would say that they lag, and take it back a second later.
-		return recheck, nil
+	if wait := r.patience(observed, progress, state); wait > 0 {
+		return wait, nil
 	}
 	state.reported = true
-	r.fleets[key] = state
 
 	r.Usage.Put(key, FleetUse{
 		Use:         status.Use{Verdicts: result.Verdicts, Progress: progress, Observed: observed},
@@ -151,6 +197,34 @@ func (r *FleetReconciler) report(ctx context.Context, snapshot translate.Snapsho
 		r.Status.Fleet(ctx, f, next),
 		r.reportRoutes(ctx, result.Verdicts, progress, observed),
 	)
+}
+
+// patience is how long to wait for proxies that will most likely have caught up
+// by then, and would only be reported as lagging to be reported as converged a
+// moment later. 0 when all have, or when they had their time.
+func (r *FleetReconciler) patience(observed fleet.Observed, progress publish.Progress, state *fleetState) time.Duration {
+	acked := map[string]uint64{}
+	for _, p := range progress.Proxies {
+		acked[p.Pod] = p.Acked
+	}
+	behind := func(generation uint64) bool {
+		return slices.ContainsFunc(observed.Proxies, func(pod string) bool { return acked[pod] < generation })
+	}
+	switch now := r.Now(); {
+	case !state.reported && behind(1) && now.Sub(r.started) < reconnectLimit:
+		return recheck // the proxies of a predecessor are on their way here
+	case behind(state.generation):
+		return max(0, ackPatience-now.Sub(state.changed))
+	}
+	return 0
+}
+
+// sooner is the shorter of two waits, of which 0 is none.
+func sooner(a, b time.Duration) time.Duration {
+	if a == 0 || (b != 0 && b < a) {
+		return b
+	}
+	return a
 }
 
 func (r *FleetReconciler) reportRoutes(ctx context.Context, verdicts []translate.Verdict, progress publish.Progress, observed fleet.Observed) error {
@@ -185,28 +259,6 @@ func generations(dtabs map[types.NamespacedName]*v1alpha1.Dtab) map[types.Namesp
 		generations[key] = d.Generation
 	}
 	return generations
-}
-
-// ports are those that the fleet's Service must have: of every route that is
-// served in some form, sorted.
-func ports(result translate.Result) []int32 {
-	var ports []int32
-	for _, v := range result.Verdicts {
-		if v.Serving != translate.ServesNothing {
-			ports = append(ports, v.Route.Spec.Port)
-		}
-	}
-	slices.Sort(ports)
-	return slices.Compact(ports)
-}
-
-// allConnected tells whether every proxy that runs has acknowledged something.
-func allConnected(observed fleet.Observed, progress publish.Progress) bool {
-	acked := map[string]bool{}
-	for _, p := range progress.Proxies {
-		acked[p.Pod] = p.Acked > 0
-	}
-	return !slices.ContainsFunc(observed.Proxies, func(pod string) bool { return !acked[pod] })
 }
 
 // fleetOfRoute is called for the old and the new form of a route.

@@ -65,7 +65,7 @@ const (
 	// namesDelay lets a burst of endpoint changes become one reconcile.
 	namesDelay = 20 * time.Millisecond
 	// progressDelay lets the acknowledgements of a fleet become one status write.
-	progressDelay = 100 * time.Millisecond
+	progressDelay = 50 * time.Millisecond
 	// usageDelay does the same for the tables that many fleets use.
 	usageDelay = 20 * time.Millisecond
 )
@@ -84,7 +84,8 @@ type Options struct {
 }
 
 // CacheOptions say what of the cluster the manager keeps in memory: of the kinds
-// that everybody has, only what concerns fleets, and only what is read.
+// that everybody has, only what concerns fleets, and of the many only what is
+// read. Services stay whole: what fleets apply is compared with who owns it.
 func CacheOptions() cache.Options {
 	exists, err := labels.NewRequirement(fleet.LabelFleet, selection.Exists, nil)
 	if err != nil {
@@ -93,12 +94,11 @@ func CacheOptions() cache.Options {
 	ours := cache.ByObject{Label: labels.NewSelector().Add(*exists)}
 	byObject := map[client.Object]cache.ByObject{
 		&corev1.Pod{}:                ours,
-		&corev1.Service{}:            {Transform: k8s.Strip},
 		&discoveryv1.EndpointSlice{}: {Transform: k8s.Strip},
 		&corev1.Namespace{}:          {Transform: cache.TransformStripManagedFields()},
 	}
 	for _, kind := range deployment.Owned() {
-		if _, service := kind.(*corev1.Service); !service {
+		if _, service := kind.(*corev1.Service); !service { // of Services, names may be anybody's
 			byObject[kind] = ours
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"time"
 
 	"github.com/go-logr/logr"
 	"github.com/spf13/cobra"
@@ -149,6 +150,7 @@ func manager(config *rest.Config, s settings) (ctrl.Manager, error) {
 		LeaderElectionNamespace: s.Namespace,
 		// The process ends when leadership does, so the lease can be given back.
 		LeaderElectionReleaseOnCancel: true,
+		GracefulShutdownTimeout:       shutdownTimeout(s.Runtime),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("set up the manager: %w", err)
@@ -160,6 +162,16 @@ func manager(config *rest.Config, s settings) (ctrl.Manager, error) {
 		return nil, fmt.Errorf("set up probes: %w", err)
 	}
 	return mgr, nil
+}
+
+// shutdownTimeout is how long what runs has to end: as children, proxies have
+// drain deadlines of their own.
+func shutdownTimeout(runtime string) *time.Duration {
+	timeout := 30 * time.Second
+	if runtime == controllers.RuntimeProcess {
+		timeout = -1
+	}
+	return &timeout
 }
 
 func logger(level, format string) (logr.Logger, error) {

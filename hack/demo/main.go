@@ -36,7 +36,7 @@ func main() {
 
 func run(ctx context.Context, stay bool) (err error) {
 	s, err := build(ctx)
-	defer func() { err = errors.Join(err, s.tearDown()) }()
+	defer func() { err = errors.Join(err, s.tearDown(err != nil)) }()
 	if err != nil {
 		return err
 	}

@@ -163,8 +163,9 @@ func (s *stage) kubectl(ctx context.Context, args ...string) (string, error) {
 // disco is the directory of discovery files, one for each Redis.
 func (s *stage) disco() string { return filepath.Join(s.dir, "disco") }
 
-// tearDown stops what build started, in the reverse order, and waits for it.
-func (s *stage) tearDown() error {
+// tearDown stops what build started, in the reverse order, and waits for it. The
+// logs go as well, unless somebody will want to read them.
+func (s *stage) tearDown(keepLogs bool) error {
 	var errs []error
 	if s.controller != nil && s.controller.Process != nil {
 		errs = append(errs, s.stopController())
@@ -175,7 +176,10 @@ func (s *stage) tearDown() error {
 	if s.kube != nil {
 		errs = append(errs, s.kube.Stop())
 	}
-	return errors.Join(append(errs, os.RemoveAll(s.dir))...)
+	if !keepLogs {
+		errs = append(errs, os.RemoveAll(s.dir))
+	}
+	return errors.Join(errs...)
 }
 
 // stopController asks the controller to stop; it drains its proxies first.
