@@ -19,7 +19,6 @@ import (
 type Target struct {
 	Addr   netip.AddrPort
 	Weight float64 // share relative to the other endpoints, above 0 and finite
-	Node   string  // name of the node it runs on, empty when not known
 }
 
 // Pool is the endpoint set of one concrete name. It does not change; the pool

@@ -115,7 +115,7 @@ func (p *port) accept() {
 			if end.IsZero() {
 				end = now.Add(lastCallMax)
 			}
-			if errors.Is(err, os.ErrDeadlineExceeded) || now.After(end) && err != nil {
+			if err != nil && (now.After(end) || !p.waiting()) {
 				return
 			}
 			_ = p.tcp.SetDeadline(now.Add(min(lastCall, end.Sub(now))))
@@ -125,6 +125,7 @@ func (p *port) accept() {
 			backoff = backoffLeast
 			p.set.start(conn, p)
 		case errors.Is(err, syscall.ECONNABORTED): // the client has thought better of it
+		case errors.Is(err, os.ErrDeadlineExceeded): // once more, for those who wait
 		case errors.Is(err, net.ErrClosed):
 			return
 		default:
@@ -133,6 +134,20 @@ func (p *port) accept() {
 			backoff = min(2*backoff, backoffMost)
 		}
 	}
+}
+
+// waiting tells whether a client waits to be accepted. A deadline that has passed
+// does not say so: accept does not look any more then.
+func (p *port) waiting() bool {
+	raw, err := p.tcp.SyscallConn()
+	if err != nil {
+		return false
+	}
+	n := 0
+	_ = raw.Control(func(fd uintptr) {
+		n, _ = unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 0)
+	})
+	return n > 0
 }
 
 // pause waits, and not for long once the port is being closed.

@@ -57,6 +57,8 @@ type Set struct {
 	retry    *time.Timer      // guarded by mu: nil unless a port is unbound
 	draining bool             // guarded by mu
 
+	telling sync.Mutex // held while OnRefusals runs; taken before mu
+
 	acceptors sync.WaitGroup
 	conns     sync.WaitGroup // added to by acceptors only
 	active    atomic.Int64
@@ -145,12 +147,19 @@ func (s *Set) scheduleRetry() {
 
 // rebind tries the unbound ports again and tells of what has changed.
 func (s *Set) rebind() {
-	s.mu.Lock()
-	if s.draining {
-		s.mu.Unlock()
-		return
+	s.telling.Lock()
+	defer s.telling.Unlock()
+	if refusals, changed := s.bindAgain(); changed && s.opts.OnRefusals != nil {
+		s.opts.OnRefusals(refusals)
 	}
-	changed := false
+}
+
+func (s *Set) bindAgain() (refusals []*pushv1.Refusal, changed bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.draining {
+		return nil, false
+	}
 	for _, p := range s.ports {
 		if p.err != nil {
 			before := p.problem()
@@ -158,17 +167,8 @@ func (s *Set) rebind() {
 			changed = changed || p.problem() != before
 		}
 	}
-	refusals := s.refusals()
-	s.mu.Unlock()
-
-	if changed && s.opts.OnRefusals != nil {
-		s.opts.OnRefusals(refusals)
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if !s.draining {
-		s.scheduleRetry()
-	}
+	s.scheduleRetry()
+	return s.refusals(), changed
 }
 
 // Refusals are the refusals in force, sorted by name.

@@ -208,7 +208,7 @@ func targets(endpoints []*pushv1.Endpoint) ([]balancer.Target, error) {
 			return nil, fmt.Errorf("weight %v of endpoint %s is not a finite number above 0", e.GetWeight(), ip)
 		}
 		addr := netip.AddrPortFrom(ip.Unmap(), uint16(e.GetPort()))
-		targets = append(targets, balancer.Target{Addr: addr, Weight: weight, Node: e.GetNode()})
+		targets = append(targets, balancer.Target{Addr: addr, Weight: weight})
 	}
 	return targets, nil
 }

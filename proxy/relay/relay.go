@@ -27,7 +27,7 @@ import (
 )
 
 const (
-	// tick is the time after which bytes that have moved are counted at the latest.
+	// tick is the time after which bytes that have been written are counted at the latest.
 	tick = time.Second
 	// atRest is the time without a byte after which a stream is between messages.
 	atRest = time.Second
@@ -54,17 +54,13 @@ func Copy(ctx context.Context, client, backend *net.TCPConn, limits Limits, c *f
 	}
 	s.touch()
 	stop := s.watch(ctx)
-	var upward error
 	var halves sync.WaitGroup
-	halves.Go(func() { upward = s.half(backend, client, c.Bytes.AddReceived) })
-	downward := s.half(client, backend, c.Bytes.AddSent)
+	halves.Go(func() { s.half(backend, client, c.Bytes.AddReceived) })
+	s.half(client, backend, c.Bytes.AddSent)
 	halves.Wait()
 	stop()
-	outcome := s.finish()
-	if outcome == flow.ClientReset || outcome == flow.BackendReset {
-		c.Err = errors.Join(upward, downward)
-	}
-	return outcome
+	c.Err = s.err
+	return s.finish()
 }
 
 // session is a connection being relayed.
@@ -74,23 +70,21 @@ type session struct {
 	tick            time.Duration
 	last            atomic.Int64  // when bytes were last counted, in Unix nanoseconds
 	outcome         atomic.Uint32 // a flow.Outcome: what ended it first, Open for nothing
+	err             error         // what the system said to that; the half that notes the outcome writes it
 	cut             atomic.Bool   // both halves are to stop at once
 }
 
 // half relays one direction to its end and passes that end on.
-func (s *session) half(dst, src *net.TCPConn, moved func(int64)) error {
+func (s *session) half(dst, src *net.TCPConn, moved func(int64)) {
 	err := s.copyHalf(dst, src, moved)
 	switch {
 	case s.cut.Load():
-		return nil
 	case err != nil:
 		s.broken(dst, src, err)
-		return err
 	case s.ended() == flow.Open:
 		// An error here means that dst is gone, which the other half will find.
 		_ = dst.CloseWrite()
 	}
-	return nil
 }
 
 // copyHalf moves src to dst until EOF. While bytes move it wakes every tick to
@@ -130,7 +124,9 @@ func (s *session) broken(dst, src *net.TCPConn, err error) {
 	if culprit == s.client {
 		outcome = flow.ClientReset
 	}
-	s.note(outcome)
+	if s.note(outcome) {
+		s.err = err
+	}
 	// When dst is gone, the other half reads what dst had sent before, and then
 	// its end. When src is gone, nobody is left to read for.
 	if culprit == src {
@@ -142,8 +138,10 @@ func (s *session) touch() { s.last.Store(time.Now().UnixNano()) }
 
 func (s *session) ended() flow.Outcome { return flow.Outcome(s.outcome.Load()) }
 
-// note records what ended the session, if nothing did before.
-func (s *session) note(o flow.Outcome) { s.outcome.CompareAndSwap(uint32(flow.Open), uint32(o)) }
+// note records what ended the session. It is false if something did before.
+func (s *session) note(o flow.Outcome) bool {
+	return s.outcome.CompareAndSwap(uint32(flow.Open), uint32(o))
+}
 
 // stop ends both halves at once, wherever they wait.
 func (s *session) stop(o flow.Outcome) {
