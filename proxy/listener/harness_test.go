@@ -17,6 +17,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	dto "github.com/prometheus/client_model/go"
+	"golang.org/x/sys/unix"
 
 	pushv1 "github.com/wye-dev/wye/api/push/v1"
 	"github.com/wye-dev/wye/proxy/listener"
@@ -53,15 +54,27 @@ func start(t *testing.T, opts listener.Options) *proxy {
 	return p
 }
 
-// freePort asks the kernel for a port that is free now.
+// freePort is a port of the kernel's choice that is the test's until it ends: a
+// socket keeps it without listening, so that nobody but who asks for SO_REUSEPORT
+// can bind it, and whoever connects is refused.
 func freePort(t *testing.T) uint16 {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
-	return uint16(l.Addr().(*net.TCPAddr).Port)
+	t.Cleanup(func() { _ = unix.Close(fd) })
+	if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEPORT, 1); err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Bind(fd, &unix.SockaddrInet4{Addr: loopback().As4()}); err != nil {
+		t.Fatal(err)
+	}
+	name, err := unix.Getsockname(fd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return uint16(name.(*unix.SockaddrInet4).Port)
 }
 
 // install serves the tree on the proxy's port and wants no refusals.

@@ -21,10 +21,11 @@ import (
 func TestAPortInUseIsRefusedAndHealsByItself(t *testing.T) {
 	told := make(chan []*pushv1.Refusal, 1)
 	p := start(t, listener.Options{OnRefusals: func(all []*pushv1.Refusal) { told <- all }})
-	squatter, err := net.ListenTCP("tcp", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: int(p.port)})
+	squatter, err := net.ListenTCP("tcp", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	if err != nil {
 		t.Fatal(err)
 	}
+	p.port = uint16(squatter.Addr().(*net.TCPAddr).Port)
 	config := p.config(leaf("a"), pool("a", server(t, "a")))
 	good := &proxy{t: t, port: freePort(t)}
 	config.Listeners = append(config.Listeners, &pushv1.Listener{Name: "tcp/2", Port: uint32(good.port)})
