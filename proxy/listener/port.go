@@ -45,8 +45,12 @@ type port struct {
 }
 
 func newPort(s *Set, l *plan.Listener) *port {
-	return &port{set: s, name: l.Name, number: l.Port, closing: make(chan struct{})}
+	p := &port{set: s, name: l.Name, number: l.Port, closing: make(chan struct{})}
+	p.route.Store(l.Route)
+	return p
 }
+
+func (p *port) bound() bool { return p.tcp != nil }
 
 // open binds the port. Accepted connections have TCP_NODELAY set, and keep-alive
 // as those to endpoints have.

@@ -98,15 +98,15 @@ func (s *Set) Install(p *plan.Plan) []*pushv1.Refusal {
 	s.plan = p
 	gone := maps.Clone(s.ports)
 	for name, l := range p.Listeners {
-		known := s.ports[name]
-		if known == nil || known.number != l.Port {
-			known = newPort(s, l)
-			s.ports[name] = known
-			s.bind(known)
-		} else {
+		if known := s.ports[name]; known != nil && known.number == l.Port {
+			known.route.Store(l.Route)
 			delete(gone, name)
+		} else {
+			s.ports[name] = newPort(s, l)
 		}
-		known.route.Store(l.Route)
+		if !s.ports[name].bound() {
+			s.bind(s.ports[name])
+		}
 	}
 	for name, old := range gone {
 		old.stop()
@@ -138,7 +138,7 @@ func (s *Set) scheduleRetry() {
 		s.retry = nil
 	}
 	for _, p := range s.ports {
-		if p.err != nil {
+		if !p.bound() {
 			s.retry = time.AfterFunc(s.opts.RetryEvery, s.rebind)
 			return
 		}
@@ -161,7 +161,7 @@ func (s *Set) bindAgain() (refusals []*pushv1.Refusal, changed bool) {
 		return nil, false
 	}
 	for _, p := range s.ports {
-		if p.err != nil {
+		if !p.bound() {
 			before := p.problem()
 			s.bind(p)
 			changed = changed || p.problem() != before
@@ -181,7 +181,7 @@ func (s *Set) Refusals() []*pushv1.Refusal {
 func (s *Set) refusals() []*pushv1.Refusal {
 	var all []*pushv1.Refusal
 	for _, name := range slices.Sorted(maps.Keys(s.ports)) {
-		if p := s.ports[name]; p.err != nil {
+		if p := s.ports[name]; !p.bound() {
 			all = append(all, &pushv1.Refusal{
 				Resource: &pushv1.ResourceName{Kind: pushv1.ResourceKind_RESOURCE_KIND_LISTENER, Name: name},
 				Reason:   pushv1.RefusalReason_REFUSAL_REASON_PORT_UNAVAILABLE,

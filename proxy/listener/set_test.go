@@ -9,6 +9,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"net/netip"
 	"strings"
 	"syscall"
 	"testing"
@@ -51,6 +52,56 @@ func TestAPortInUseIsRefusedAndHealsByItself(t *testing.T) {
 		}
 	case <-time.After(patience):
 		t.Fatal("a port that became free was not taken")
+	}
+	if _, name := p.ask(); name != "a" {
+		t.Errorf("answered by %s", name)
+	}
+}
+
+// TestTheFirstConnectionIsServed: clients that wait for the port to open meet the
+// route, not the moment before it.
+func TestTheFirstConnectionIsServed(t *testing.T) {
+	a := pool("a", server(t, "a"))
+	for range 50 {
+		p := start(t, listener.Options{})
+		first := make(chan error, 1)
+		address := netip.AddrPortFrom(loopback(), p.port).String()
+		go func() {
+			for {
+				conn, err := net.Dial("tcp", address)
+				if errors.Is(err, syscall.ECONNREFUSED) {
+					continue
+				}
+				if err == nil {
+					_ = conn.SetDeadline(time.Now().Add(patience))
+					_, err = io.ReadFull(conn, make([]byte, 1))
+					conn.Close()
+				}
+				first <- err
+				return
+			}
+		}()
+		p.install(leaf("a"), a)
+		if err := <-first; err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestAnInstallTriesAPortAgain(t *testing.T) {
+	p := start(t, listener.Options{})
+	squatter, err := net.ListenTCP("tcp", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.port = uint16(squatter.Addr().(*net.TCPAddr).Port)
+	config := p.config(leaf("a"), pool("a", server(t, "a")))
+	if refused := p.try(config); len(refused) != 1 {
+		t.Fatalf("refused %s, want the port", describe(refused))
+	}
+	squatter.Close()
+	if refused := p.try(config); len(refused) != 0 {
+		t.Fatalf("refused %s, want the port to be taken", describe(refused))
 	}
 	if _, name := p.ask(); name != "a" {
 		t.Errorf("answered by %s", name)
