@@ -21,10 +21,12 @@ import (
 
 // Book keeps the newest config of each fleet, and how far each proxy is.
 //
-// A fleet costs its newest config, and a session that lags behind holds the
-// config that its proxy confirmed last. Configs share the resources that did not
-// change between them, so such a session costs three pointers' worth per
-// resource and the resources that changed since, however many configs it missed.
+// A fleet costs its newest config, and a session that lags behind holds on to the
+// config that its proxy confirmed last and the one in flight. Configs share the
+// resources that did not change between them, so each of these costs a pointer
+// per resource, an entry of Progress.Routes per route, and the resources that
+// changed since, however many configs the proxy missed; laggards that confirmed
+// the same config share that too.
 type Book struct {
 	changed func(fleet types.NamespacedName)
 
@@ -62,7 +64,8 @@ func (b *Book) Seed(fleet types.NamespacedName, generation uint64, hash string) 
 }
 
 // Publish makes a config the newest of a fleet and returns its generation. Equal
-// content keeps the generation. The book owns config from here on.
+// content keeps the generation. The book owns config from here on. Of one fleet
+// only one call may run at a time, or the order is open.
 //
 // A retained route whose form the book knows from the config before is published
 // in that form, so that proxies which join now get it too. What cannot be

@@ -12,8 +12,6 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"google.golang.org/protobuf/proto"
-
 	pushv1 "github.com/wye-dev/wye/api/push/v1"
 )
 
@@ -28,19 +26,6 @@ type edition struct {
 	pools      []*entry[*pushv1.Pool]
 	retained   []string         // routes whose form the book does not know
 	standing   map[string]Route // route name -> what is published for it
-}
-
-// entry is one resource of an edition. Entries are sorted by name, without
-// duplicates.
-type entry[M named] struct {
-	message M
-	sum     [sha256.Size]byte
-	since   uint64 // generation in which it changed last
-}
-
-type named interface {
-	proto.Message
-	GetName() string
 }
 
 // resource names a listener, a route or a pool.
@@ -64,26 +49,6 @@ func newEdition(config *pushv1.Config) *edition {
 	slices.Sort(e.retained)
 	e.retained = slices.Compact(e.retained)
 	return e
-}
-
-// stamp sorts resources by name and hashes each. Of two with one name the first
-// stays; what cannot be marshalled is left out.
-func stamp[M named](messages []M) []*entry[M] {
-	entries := make([]*entry[M], 0, len(messages))
-	var bytes []byte
-	for _, m := range messages {
-		var err error
-		if bytes, err = (proto.MarshalOptions{Deterministic: true}).MarshalAppend(bytes[:0], m); err != nil {
-			continue
-		}
-		entries = append(entries, &entry[M]{message: m, sum: sha256.Sum256(bytes)})
-	}
-	slices.SortStableFunc(entries, func(x, y *entry[M]) int {
-		return strings.Compare(x.message.GetName(), y.message.GetName())
-	})
-	return slices.CompactFunc(entries, func(x, y *entry[M]) bool {
-		return x.message.GetName() == y.message.GetName()
-	})
 }
 
 // carry puts the retained routes whose form is known from the edition before into
@@ -140,21 +105,6 @@ func (e *edition) settle(previous *edition, generation uint64) {
 	e.standing = e.stand()
 }
 
-// share puts the entries of previous in place of equal ones of next.
-func share[M named](previous, next []*entry[M], generation uint64) {
-	at := 0
-	for i, n := range next {
-		for at < len(previous) && previous[at].message.GetName() < n.message.GetName() {
-			at++
-		}
-		if at < len(previous) && previous[at].message.GetName() == n.message.GetName() && previous[at].sum == n.sum {
-			next[i] = previous[at]
-		} else {
-			n.since = generation
-		}
-	}
-}
-
 // stand says of each route what is published for it.
 func (e *edition) stand() map[string]Route {
 	standing := make(map[string]Route, len(e.routes)+len(e.retained))
@@ -184,39 +134,6 @@ func (e *edition) since(r resource) uint64 {
 	default:
 		return 0
 	}
-}
-
-func (e *entry[M]) age() uint64 {
-	if e == nil {
-		return 0
-	}
-	return e.since
-}
-
-// find gives the entry of a name, nil when there is none.
-func find[M named](entries []*entry[M], name string) *entry[M] {
-	if i, ok := search(entries, name); ok {
-		return entries[i]
-	}
-	return nil
-}
-
-// insert puts an entry in its place, unless it is nil or its name is there already.
-func insert[M named](entries []*entry[M], e *entry[M]) []*entry[M] {
-	if e == nil {
-		return entries
-	}
-	i, ok := search(entries, e.message.GetName())
-	if ok {
-		return entries
-	}
-	return slices.Insert(entries, i, e)
-}
-
-func search[M named](entries []*entry[M], name string) (int, bool) {
-	return slices.BinarySearchFunc(entries, name, func(e *entry[M], name string) int {
-		return strings.Compare(e.message.GetName(), name)
-	})
 }
 
 // needs are the resources that make up a route: itself, its listener and the

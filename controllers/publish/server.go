@@ -10,16 +10,13 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"sync"
 	"time"
 
 	"github.com/go-logr/logr"
 	"github.com/prometheus/client_golang/prometheus"
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/keepalive"
-	"google.golang.org/grpc/status"
 	"k8s.io/apimachinery/pkg/types"
 
 	pushv1 "github.com/wye-dev/wye/api/push/v1"
@@ -29,6 +26,7 @@ import (
 const (
 	maxUpdate      = 64 << 20         // bytes of an update, which proxies must be ready for: some hundred thousand endpoints
 	maxRequest     = 4 << 20          // bytes of a hello or ack: thousands of refusals
+	maxHeader      = 32 << 10         // bytes of a call's metadata, of which the token is most
 	maxStreams     = 4                // open at once on one connection
 	handshakeLimit = 10 * time.Second // for TLS and HTTP/2 to be up
 	idleLimit      = 30 * time.Second // of a connection without a stream
@@ -111,6 +109,7 @@ func (s *Server) Run(ctx context.Context, ln net.Listener) error {
 		grpc.Creds(credentials.NewTLS(s.TLS)),
 		grpc.MaxRecvMsgSize(maxRequest),
 		grpc.MaxSendMsgSize(maxUpdate),
+		grpc.MaxHeaderListSize(maxHeader),
 		grpc.MaxConcurrentStreams(maxStreams),
 		grpc.ConnectionTimeout(handshakeLimit),
 		grpc.KeepaliveParams(keepalive.ServerParameters{
@@ -138,41 +137,3 @@ func (s *Server) Run(ctx context.Context, ln net.Listener) error {
 	<-served
 	return nil
 }
-
-// gate is open while the server leads. The zero value is shut.
-type gate struct {
-	mu     sync.Mutex
-	closed chan struct{} // nil while the gate is shut; closed when it shuts
-}
-
-// open opens a shut gate; false says that it was open.
-func (g *gate) open() bool {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.closed != nil {
-		return false
-	}
-	g.closed = make(chan struct{})
-	return true
-}
-
-func (g *gate) shut() {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.closed != nil {
-		close(g.closed)
-		g.closed = nil
-	}
-}
-
-// pass lets a session in: until is closed when the gate shuts.
-func (g *gate) pass() (until <-chan struct{}, err error) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.closed == nil {
-		return nil, errNotLeading
-	}
-	return g.closed, nil
-}
-
-var errNotLeading = status.Error(codes.Unavailable, "this controller does not lead, or is not ready to")

@@ -15,15 +15,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// Keys of the Secret: the CA certificate and its key, the certificates to trust,
-// and the CA certificate again, signed by its predecessor.
-const (
-	keyCertificate = corev1.TLSCertKey
-	keyPrivate     = corev1.TLSPrivateKeyKey
-	keyBundle      = corev1.ServiceAccountRootCAKey
-	keyCross       = "cross.crt"
-)
-
 const (
 	managedByLabel = "app.kubernetes.io/managed-by"
 	managedBy      = "wye-controller"
