@@ -7,7 +7,7 @@ COPY go.mod go.sum ./
 RUN go mod download
 COPY . .
 ARG TARGETOS=linux TARGETARCH VERSION=dev
-RUN make build GOOS=$TARGETOS GOARCH=$TARGETARCH VERSION=$VERSION
+RUN GOFLAGS=-trimpath GOOS=$TARGETOS GOARCH=$TARGETARCH make build VERSION=$VERSION
 
 FROM scratch AS controller
 COPY --from=build /src/bin/wye-controller /

@@ -6,7 +6,6 @@ KUBECTL     ?= kubectl
 VERSION     ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 TAG         ?= dev
 ARCH        ?= $(shell go env GOARCH)
-PLATFORM    := CGO_ENABLED=0 GOOS=linux GOARCH=$(ARCH)
 
 CONTROLLER_IMAGE ?= wye-controller:$(TAG)
 PROXY_IMAGE      ?= wye-proxy:$(TAG)
@@ -14,9 +13,14 @@ PROXY_IMAGE      ?= wye-proxy:$(TAG)
 TOOL         := go tool -modfile=hack/tools/go.mod
 BUF          := go tool -modfile=hack/tools/buf/go.mod buf
 KUSTOMIZE    := $(TOOL) kustomize
-GO_BUILD     := go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)'
+GO_BUILD     := go build -ldflags '-s -w -X main.version=$(VERSION)'
 # etcd, kube-apiserver and kubectl; built the first time.
 WITH_ASSETS  := KUBEBUILDER_ASSETS="$$(go run ./hack/assets)"; export KUBEBUILDER_ASSETS;
+
+# The same for builds, tests and linters, so that each package is compiled once.
+# -trimpath would have all compiled again, so only images are built with it.
+export CGO_ENABLED := 0
+TRIMPATH           ?= -trimpath
 
 .DEFAULT_GOAL := help
 .PHONY: help demo up build test race bench e2e verify generate manifests fmt lint images install deploy undeploy clean
@@ -35,7 +39,7 @@ up: build ## Start what the demo starts, and stay until interrupted.
 ##@ Work on it
 
 build: ## Build the programs into bin/.
-	CGO_ENABLED=0 $(GO_BUILD) -o bin/ ./cmd/...
+	$(GO_BUILD) -o bin/ ./cmd/...
 
 test: build ## Run every test but the end-to-end ones. TEST_FLAGS=-v, PKG=./dtab/...
 	@$(WITH_ASSETS) go test $(TEST_FLAGS) $(or $(PKG),./...)
@@ -79,7 +83,7 @@ clean: ## Remove what was built here. The API server's binaries stay in the user
 ##@ Run it on a cluster
 
 images: ## Build the images as archives in dist/, and load them where a Docker engine runs.
-	$(PLATFORM) $(GO_BUILD) -o dist/linux-$(ARCH)/ ./cmd/wye-controller ./cmd/wye-proxy
+	GOOS=linux GOARCH=$(ARCH) $(GO_BUILD) $(TRIMPATH) -o dist/linux-$(ARCH)/ ./cmd/wye-controller ./cmd/wye-proxy
 	go run ./hack/image -arch $(ARCH) -o dist/wye-controller.tar $(CONTROLLER_IMAGE) dist/linux-$(ARCH)/wye-controller
 	go run ./hack/image -arch $(ARCH) -o dist/wye-proxy.tar $(PROXY_IMAGE) dist/linux-$(ARCH)/wye-proxy
 	@if docker info >/dev/null 2>&1; then \
