@@ -41,19 +41,13 @@ import (
 	"github.com/wye-dev/wye/namer/k8s"
 )
 
+// What no package below asks for itself.
+//
 // +kubebuilder:rbac:groups=wye.dev,resources=dtabs;tcproutes;proxyfleets,verbs=get;list;watch
 // +kubebuilder:rbac:groups=wye.dev,resources=dtabs/status;tcproutes/status;proxyfleets/status,verbs=get;patch;update
-// +kubebuilder:rbac:groups=wye.dev,resources=proxyfleets/finalizers,verbs=update
-// +kubebuilder:rbac:groups="",resources=namespaces;services;pods,verbs=get;list;watch
-// +kubebuilder:rbac:groups=discovery.k8s.io,resources=endpointslices,verbs=get;list;watch
-// +kubebuilder:rbac:groups=apps,resources=deployments,verbs=get;list;watch;create;patch;delete
-// +kubebuilder:rbac:groups="",resources=services;serviceaccounts;configmaps,verbs=get;list;watch;create;patch;delete
-// +kubebuilder:rbac:groups=policy,resources=poddisruptionbudgets,verbs=get;list;watch;create;patch;delete
-// +kubebuilder:rbac:groups=autoscaling,resources=horizontalpodautoscalers,verbs=get;list;watch;create;patch;delete
+// +kubebuilder:rbac:groups="",resources=namespaces,verbs=get;list;watch
 // +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
-// +kubebuilder:rbac:groups=authentication.k8s.io,resources=tokenreviews,verbs=create
 // +kubebuilder:rbac:groups=authorization.k8s.io,resources=subjectaccessreviews,verbs=create
-// +kubebuilder:rbac:groups="",namespace=system,resources=secrets,verbs=get;create;update;patch
 
 // The values of Options.Runtime.
 const (
