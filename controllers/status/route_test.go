@@ -169,7 +169,7 @@ func TestConditionKeepsItsTimeWhileItsStatusIsTheSame(t *testing.T) {
 	v.Route.Generation = 8
 	next := Route(v, publish.Progress{Generation: 2, Routes: routes, Proxies: []publish.Proxy{{Pod: "a", Acked: 2}}}, o, at(2))
 	for _, c := range next.Conditions {
-		if !c.LastTransitionTime.Equal(ptr(at(1))) || c.ObservedGeneration != 8 {
+		if !c.LastTransitionTime.Equal(new(at(1))) || c.ObservedGeneration != 8 {
 			t.Errorf("%s: time %v, generation %d", c.Type, c.LastTransitionTime, c.ObservedGeneration)
 		}
 	}
@@ -177,7 +177,7 @@ func TestConditionKeepsItsTimeWhileItsStatusIsTheSame(t *testing.T) {
 	next = Route(v, publish.Progress{Generation: 2, Routes: routes, Proxies: []publish.Proxy{{Pod: "a", Acked: 2}, {Pod: "b", Acked: 2}}}, o, at(3))
 	want := map[string]metav1.Time{"Accepted": at(1), "ResolvedRefs": at(1), "Programmed": at(3), "Ready": at(3)}
 	for _, c := range next.Conditions {
-		if !c.LastTransitionTime.Equal(ptr(want[c.Type])) {
+		if !c.LastTransitionTime.Equal(new(want[c.Type])) {
 			t.Errorf("%s: time %v, want %v", c.Type, c.LastTransitionTime, want[c.Type])
 		}
 	}
@@ -279,4 +279,5 @@ func notable(texts []string) []string {
 
 func at(second int) metav1.Time { return metav1.Time{Time: time.Unix(int64(1_800_000_000+second), 0)} }
 
-func ptr[T any](v T) *T { return &v }
+//go:fix inline
+func ptr[T any](v T) *T { return new(v) }

@@ -50,7 +50,7 @@ func takesTheLargest(t *testing.T, w *Writer, set kubernetes.Interface) {
 	if err := w.Route(t.Context(), r, Route(v, p, o, metav1.Now())); err != nil {
 		t.Error(err)
 	}
-	v.Dtab = ptr(client.ObjectKeyFromObject(d))
+	v.Dtab = new(client.ObjectKeyFromObject(d))
 	if err := w.Dtab(t.Context(), d, Dtab(d, []Use{{Verdicts: []translate.Verdict{v}, Progress: p, Observed: o}}, metav1.Now())); err != nil {
 		t.Error(err)
 	}

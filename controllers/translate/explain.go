@@ -23,8 +23,7 @@ const (
 
 // where is the path at which binding a target went wrong.
 func where(err error, tg target) string {
-	var at *dtab.PathError
-	if errors.As(err, &at) {
+	if at, ok := errors.AsType[*dtab.PathError](err); ok {
 		return Clip(at.Path.String(), maxDestination)
 	}
 	return Clip(tg.path.String(), maxDestination)

@@ -58,8 +58,7 @@ func place(err error) string {
 		return err.Error()
 	}
 	field := ""
-	var dentry *dtab.DentryError
-	if errors.As(err, &dentry) {
+	if dentry, ok := errors.AsType[*dtab.DentryError](err); ok {
 		field = dentry.Field + ": "
 	}
 	return fmt.Sprintf("%sline %d, column %d: %v", field, syntax.Line, syntax.Column, syntax)
