@@ -278,6 +278,3 @@ func notable(texts []string) []string {
 }
 
 func at(second int) metav1.Time { return metav1.Time{Time: time.Unix(int64(1_800_000_000+second), 0)} }
-
-//go:fix inline
-func ptr[T any](v T) *T { return new(v) }
