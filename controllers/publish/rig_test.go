@@ -175,7 +175,7 @@ func (r *rig) dial(t testing.TB, token string, hello *pushv1.Hello, dialer func(
 	t.Helper()
 	options := []grpc.DialOption{
 		grpc.WithTransportCredentials(credentials.NewTLS(&tls.Config{RootCAs: r.roots, ServerName: pki.ServerName})),
-		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxUpdate)),
+		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(pushv1.MaxConfig)),
 	}
 	if dialer != nil {
 		options = append(options, grpc.WithContextDialer(dialer))

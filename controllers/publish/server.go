@@ -24,7 +24,6 @@ import (
 )
 
 const (
-	maxUpdate      = 64 << 20         // bytes of an update, which proxies must be ready for: some hundred thousand endpoints
 	maxRequest     = 4 << 20          // bytes of a hello or ack: thousands of refusals
 	maxHeader      = 32 << 10         // bytes of a call's metadata, of which the token is most
 	maxStreams     = 4                // open at once on one connection
@@ -108,7 +107,7 @@ func (s *Server) Run(ctx context.Context, ln net.Listener) error {
 	g := grpc.NewServer(
 		grpc.Creds(credentials.NewTLS(s.TLS)),
 		grpc.MaxRecvMsgSize(maxRequest),
-		grpc.MaxSendMsgSize(maxUpdate),
+		grpc.MaxSendMsgSize(pushv1.MaxConfig),
 		grpc.MaxHeaderListSize(maxHeader),
 		grpc.MaxConcurrentStreams(maxStreams),
 		grpc.ConnectionTimeout(handshakeLimit),

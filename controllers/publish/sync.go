@@ -71,7 +71,7 @@ func (s *Server) send(stream pushv1.ConfigPush_SyncServer, session *session) err
 		}
 		err := stream.Send(update)
 		if status.Code(err) == codes.ResourceExhausted {
-			s.Log.Error(err, "config is too large to send", "fleet", session.fleet.String(), "limit", maxUpdate)
+			s.Log.Error(err, "config is too large to send", "fleet", session.fleet.String(), "limit", pushv1.MaxConfig)
 		}
 		if err != nil {
 			return err
