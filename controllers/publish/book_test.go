@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/testing/protocmp"
 	"k8s.io/apimachinery/pkg/types"
 
@@ -117,19 +118,16 @@ func TestSinceFollowsTheRouteItsListenerAndItsPools(t *testing.T) {
 	}
 }
 
-// published is the newest config in the book, for a test to change; two() when
-// there is none.
+// published is the newest config in the book but for its generation, for a test
+// to change; two() when there is none.
 func published(b *Book) *pushv1.Config {
-	newest, _ := b.views(edge)
-	if newest == nil {
+	config := b.Config(edge)
+	if config == nil {
 		return two()
 	}
-	return configOf(newest)
-}
-
-func configOf(e *edition) *pushv1.Config {
-	u := cloneUpdate(e.full())
-	return &pushv1.Config{Listeners: u.Listeners, Routes: u.Routes, Pools: u.Pools, Retained: u.Retained}
+	config = proto.Clone(config).(*pushv1.Config)
+	config.Generation = 0
+	return config
 }
 
 func TestRetainedRoutesKeepTheFormThatIsKnown(t *testing.T) {

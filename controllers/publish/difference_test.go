@@ -7,13 +7,10 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/testing/protocmp"
 
 	pushv1 "github.com/wye-dev/wye/api/push/v1"
 )
-
-func cloneUpdate(u *pushv1.Update) *pushv1.Update { return proto.Clone(u).(*pushv1.Update) }
 
 func TestUpdateSaysWhatDiffers(t *testing.T) {
 	removed := func(kind pushv1.ResourceKind, name string) *pushv1.ResourceName {
