@@ -1,0 +1,103 @@
+// Copyright The Wye Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Package config reads namerd's configuration: YAML, or JSON. What it does not know
+// it refuses, with the place and with what is known there, and it tells all that is
+// wrong at once. It opens nothing but what it is given.
+package config
+
+import (
+	"encoding/json"
+	"net/netip"
+
+	"github.com/wye-dev/wye/dtab"
+)
+
+// Kinds that can be configured.
+const (
+	KindInMemory       = "io.l5d.inMemory"
+	KindFS             = "io.l5d.fs"
+	KindRewrite        = "io.l5d.rewrite"
+	KindHTTPController = "io.l5d.httpController"
+	KindPrometheus     = "io.l5d.prometheus"
+)
+
+// Ports if nothing is said. The address is then that of loopback.
+const (
+	defaultAdminPort      = 9991
+	defaultControllerPort = 4180
+)
+
+func loopback(port uint16) netip.AddrPort {
+	return netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), port)
+}
+
+// Config is a configuration with its defaults filled in.
+type Config struct {
+	Admin      netip.AddrPort
+	Namespaces []Namespace // of the storage io.l5d.inMemory, in order of the file
+	Namers     []Namer
+	Interfaces []netip.AddrPort // of io.l5d.httpController; one at least
+}
+
+// Namespace is a table to begin with.
+type Namespace struct {
+	Name  string
+	Text  string
+	Table dtab.Dtab // what Text says
+}
+
+// Namer is one service-discovery backend.
+type Namer struct {
+	Kind    string    // KindFS or KindRewrite
+	Prefix  dtab.Path // without the /# in front of it
+	RootDir string    // of KindFS
+	Pattern string    // of KindRewrite
+	Name    string    // of KindRewrite
+
+	place place // of its prefix, or its own
+}
+
+// Mount is where the namer is mounted.
+func (n Namer) Mount() dtab.Path { return append(dtab.Path{"#"}, n.Prefix...) }
+
+// MarshalJSON gives the configuration in the form in which it is read.
+func (c *Config) MarshalJSON() ([]byte, error) {
+	type address struct {
+		Kind string     `json:"kind,omitempty"`
+		IP   netip.Addr `json:"ip"`
+		Port uint16     `json:"port"`
+	}
+	type storage struct {
+		Kind       string            `json:"kind"`
+		Namespaces map[string]string `json:"namespaces"`
+	}
+	type namer struct {
+		Kind    string `json:"kind"`
+		Prefix  string `json:"prefix"`
+		RootDir string `json:"rootDir,omitempty"`
+		Pattern string `json:"pattern,omitempty"`
+		Name    string `json:"name,omitempty"`
+	}
+	shape := struct {
+		Admin      address   `json:"admin"`
+		Storage    storage   `json:"storage"`
+		Namers     []namer   `json:"namers"`
+		Interfaces []address `json:"interfaces"`
+	}{
+		Admin:      address{IP: c.Admin.Addr(), Port: c.Admin.Port()},
+		Storage:    storage{Kind: KindInMemory, Namespaces: map[string]string{}},
+		Namers:     []namer{},
+		Interfaces: []address{},
+	}
+	for _, n := range c.Namespaces {
+		shape.Storage.Namespaces[n.Name] = n.Text
+	}
+	for _, n := range c.Namers {
+		shape.Namers = append(shape.Namers, namer{n.Kind, n.Prefix.String(), n.RootDir, n.Pattern, n.Name})
+	}
+	for _, i := range c.Interfaces {
+		shape.Interfaces = append(shape.Interfaces, address{KindHTTPController, i.Addr(), i.Port()})
+	}
+	return json.Marshal(shape)
+}
