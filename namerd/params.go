@@ -76,5 +76,5 @@ func (p params) question(namespace string) (names.Query, error) {
 	if err != nil {
 		return names.Query{}, err
 	}
-	return names.Query{Namespace: &namespace, Path: path, Extra: extra}, nil
+	return names.Query{Namespace: &namespace, Path: path, Extra: extra, ExtraText: p["dtab"]}, nil
 }

@@ -31,6 +31,7 @@ type Names struct {
 	tables Tables
 	table  *namer.Table
 	kept   kept
+	joined joined
 
 	bells sync.Map // consumer of table -> chan struct{}
 	next  atomic.Uint64
@@ -64,7 +65,9 @@ type Query struct {
 	// Of no namespace when nil.
 	Namespace *string
 	Path      dtab.Path
-	Extra     dtab.Dtab // goes behind the namespace's
+	// Extra rules go behind the namespace's. ExtraText is what they were read from.
+	Extra     dtab.Dtab
+	ExtraText string
 }
 
 // follower evaluates a query whenever something that it looked at has changed.
@@ -126,7 +129,11 @@ func (f *follower) turn() {
 	f.base, f.table = base, base
 	switch {
 	case len(f.query.Extra) > 0:
-		f.table = dtab.NewTable(append(base.Dtab()[:len(base.Dtab()):len(base.Dtab())], f.query.Extra...))
+		at := joint{extra: f.query.ExtraText}
+		if f.query.Namespace != nil {
+			at.namespace = *f.query.Namespace
+		}
+		f.table = f.names.joined.table(at, base, f.query.Extra)
 	case base == nil:
 		f.table = dtab.NewTable(nil)
 	}
