@@ -77,8 +77,7 @@ func severity(err error) slog.Level {
 
 // reason is what linkerd says of an error: without the name that led to it.
 func reason(err error) string {
-	var at *dtab.PathError
-	if errors.As(err, &at) {
+	if at, ok := errors.AsType[*dtab.PathError](err); ok {
 		return at.Err.Error()
 	}
 	return err.Error()
@@ -102,8 +101,7 @@ func write(w http.ResponseWriter, code int, contentType string, body []byte) {
 func readAll(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	defer setReadDeadline(w)()
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
-	var tooLarge *http.MaxBytesError
-	if errors.As(err, &tooLarge) {
+	if tooLarge, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return nil, &answerError{http.StatusRequestEntityTooLarge, fmt.Sprintf("more than %d bytes", tooLarge.Limit)}
 	}
 	if err != nil {

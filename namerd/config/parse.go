@@ -132,8 +132,7 @@ func (r *reader) namespace(key, value *yaml.Node) {
 		}
 	}
 	table, err := dtab.Parse(text)
-	var syntax *dtab.SyntaxError
-	if errors.As(err, &syntax) {
+	if syntax, ok := errors.AsType[*dtab.SyntaxError](err); ok {
 		r.fail(r.placeIn(follow(value), syntax), "the dtab of namespace %s does not parse: %v", name, err)
 		return
 	}
