@@ -24,10 +24,19 @@ var flow = map[string][]string{
 	"dtab":         {},
 
 	// Discovery.
-	"namer":      {"dtab"},
-	"namer/fs":   {"dtab", "namer", "namer/inet"}, // files may name hosts
-	"namer/inet": {"dtab", "namer"},
-	"namer/k8s":  {"dtab", "namer"},
+	"namer":         {"dtab"},
+	"namer/fs":      {"dtab", "namer", "namer/inet"}, // files may name hosts
+	"namer/inet":    {"dtab", "namer"},
+	"namer/k8s":     {"dtab", "namer"},
+	"namer/rewrite": {"dtab", "namer"},
+
+	// namerd's interfaces over a store.
+	"namerd/names":      {"dtab", "namer"},
+	"namerd":            {"dtab", "namer", "namerd/names"},
+	"namerd/inmemory":   {"dtab", "namerd"},
+	"namerd/boundnames": {"dtab"},
+	"namerd/config":     {"dtab"},
+	"namerd/admin":      {},
 
 	// The control plane.
 	"controllers/watch":            {"api/v1alpha1", "controllers/translate", "dtab", "namer"},
@@ -64,6 +73,10 @@ var flow = map[string][]string{
 	// Programs.
 	"cmd/wye-controller": {"api/v1alpha1", "controllers"},
 	"cmd/wye-proxy":      {"proxy", "proxy/apply"},
+	"cmd/wye-namerd": {
+		"dtab", "namer", "namer/fs", "namer/inet", "namer/rewrite",
+		"namerd", "namerd/admin", "namerd/boundnames", "namerd/config", "namerd/inmemory",
+	},
 
 	// Around the product.
 	"hack/assets": {},
