@@ -53,10 +53,11 @@ type Observed struct {
 // it may be connecting at this moment, and whether it lags is seen later.
 const startupGrace = 10 * time.Second
 
-// Add counts a proxy that has been running since a time, if it is expected to be
-// connected by now.
-func (o *Observed) Add(name string, ready bool, since, now time.Time) {
-	if left := startupGrace - now.Sub(since); !ready && left > 0 {
+// Add counts a proxy that runs, if it is expected to be connected by now.
+// starting is when it was started; zero for one that has been ready since then:
+// if it is not any more, that is no reason not to expect it.
+func (o *Observed) Add(name string, ready bool, starting, now time.Time) {
+	if left := startupGrace - now.Sub(starting); !ready && left > 0 {
 		if o.Recheck == 0 || left < o.Recheck {
 			o.Recheck = left
 		}

@@ -95,7 +95,8 @@ func TestProxiesThatAreStillStartingAreNotExpectedYet(t *testing.T) {
 	o.Add("d", false, now.Add(-startupGrace/2), now)
 	o.Add("a", true, now.Add(-time.Hour), now)
 	o.Add("e", false, now, now)
-	want := Observed{Proxies: []string{"a", "b", "c"}, Ready: 2, Recheck: startupGrace / 2}
+	o.Add("f", false, time.Time{}, now)
+	want := Observed{Proxies: []string{"a", "b", "c", "f"}, Ready: 2, Recheck: startupGrace / 2}
 	if diff := cmp.Diff(want, o); diff != "" {
 		t.Error(diff)
 	}

@@ -44,7 +44,11 @@ func (r *Runtime) Observe(ctx context.Context, f *v1alpha1.ProxyFleet) (fleet.Ob
 	}
 	for i := range pods.Items {
 		if since, ok := running(&pods.Items[i]); ok {
-			observed.Add(pods.Items[i].Name, isReady(&pods.Items[i]), since, r.now())
+			ready, turned := readiness(&pods.Items[i])
+			if turned.After(since) {
+				since = time.Time{} // it has been ready in the meantime
+			}
+			observed.Add(pods.Items[i].Name, ready, since, r.now())
 		}
 	}
 	return observed, nil
@@ -65,10 +69,15 @@ func running(pod *corev1.Pod) (since time.Time, ok bool) {
 	return time.Time{}, false
 }
 
-func isReady(pod *corev1.Pod) bool {
-	return slices.ContainsFunc(pod.Status.Conditions, func(c corev1.PodCondition) bool {
-		return c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue
-	})
+// readiness tells whether a pod is ready, and when that turned; a pod that never
+// was ready has turned unready before its containers started.
+func readiness(pod *corev1.Pod) (ready bool, turned time.Time) {
+	for _, c := range pod.Status.Conditions {
+		if c.Type == corev1.PodReady {
+			return c.Status == corev1.ConditionTrue, c.LastTransitionTime.Time
+		}
+	}
+	return false, time.Time{}
 }
 
 // rolledOut tells whether every pod is of the newest template and none is left over.

@@ -26,6 +26,9 @@ func TestObserveCountsPodsThatRun(t *testing.T) {
 	c.run(f, "ready", now, true)
 	c.run(f, "lost", now.Add(-time.Minute), false)
 	c.run(f, "starting", now.Add(-4*time.Second), false)
+	hung := c.run(f, "hung", now.Add(-4*time.Second), false)
+	hung.Status.Conditions[0].LastTransitionTime = metav1.NewTime(now.Add(-2 * time.Second))
+	c.setStatus(hung)
 	terminating := c.run(f, "terminating", now.Add(-time.Minute), true)
 	if err := c.live.Delete(t.Context(), terminating); err != nil {
 		t.Fatal(err)
@@ -40,7 +43,7 @@ func TestObserveCountsPodsThatRun(t *testing.T) {
 
 	want := fleet.Observed{
 		Wanted:   4,
-		Proxies:  []string{"lost", "ready"},
+		Proxies:  []string{"hung", "lost", "ready"},
 		Ready:    1,
 		Selector: "app.kubernetes.io/instance=edge,app.kubernetes.io/name=wye-proxy",
 		Recheck:  6 * time.Second,

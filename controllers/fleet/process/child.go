@@ -59,10 +59,10 @@ const (
 
 // state is what a supervisor knows of its process. The zero value: it waits.
 type state struct {
-	is    phase
-	since time.Time // of the start
-	admin string    // HOST:PORT
-	ready bool
+	is       phase
+	starting time.Time // when it was started; zero once it has been ready
+	admin    string    // HOST:PORT
+	ready    bool
 }
 
 // child is one proxy of a fleet, over all of its restarts. Runtime.mu guards it.

@@ -27,7 +27,7 @@ func (r *Runtime) Observe(_ context.Context, f *v1alpha1.ProxyFleet) (fleet.Obse
 	for _, c := range g.children {
 		up := c.is == running && !c.stopping
 		if up {
-			observed.Add(c.name, c.ready, c.since, time.Now())
+			observed.Add(c.name, c.ready, c.starting, time.Now())
 		}
 		updated = updated && up && c.flags == g.flags
 	}

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -185,6 +186,22 @@ func TestProxyThatIsNotReadyIsExpectedOnlyLater(t *testing.T) {
 	m.eventually("running proxy", func() bool { return m.pid("wye-edge-0") != 0 })
 	got := m.observe(f)
 	if len(got.Proxies) != 0 || got.Ready != 0 || got.Recheck <= 0 || !got.Updated {
+		t.Errorf("observed %+v", got)
+	}
+}
+
+func TestProxyThatStopsAnsweringIsStillExpected(t *testing.T) {
+	m := newMachine(t, "good")
+	f := newFleet("edge", 2)
+	m.apply(f)
+	m.settled(f, "wye-edge-0", "wye-edge-1")
+	stopped := m.pid("wye-edge-1")
+	if err := syscall.Kill(stopped, syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	defer syscall.Kill(stopped, syscall.SIGCONT)
+	m.eventually("proxy that is not ready", func() bool { return m.observe(f).Ready == 1 })
+	if got := m.observe(f); len(got.Proxies) != 2 {
 		t.Errorf("observed %+v", got)
 	}
 }

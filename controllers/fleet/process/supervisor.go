@@ -99,7 +99,7 @@ func (s *supervisor) once(ctx context.Context) (wasReady bool, err error) {
 
 // watch follows the readiness of a process until it ends or ctx does.
 func (s *supervisor) watch(ctx context.Context, exited <-chan error) (wasReady, ended bool, err error) {
-	now := state{is: running, since: time.Now(), admin: s.flags.AdminAddr}
+	now := state{is: running, starting: time.Now(), admin: s.flags.AdminAddr}
 	s.report(now)
 	timer := time.NewTimer(probeStarting)
 	defer timer.Stop()
@@ -114,8 +114,9 @@ func (s *supervisor) watch(ctx context.Context, exited <-chan error) (wasReady, 
 			return wasReady, true, err
 		case <-timer.C:
 		}
-		now.ready = probe(ctx, now.admin) == nil
-		wasReady = wasReady || now.ready
+		if now.ready = probe(ctx, now.admin) == nil; now.ready {
+			wasReady, now.starting = true, time.Time{}
+		}
 		s.report(now)
 		timer.Reset(probeStarting)
 		if now.ready {

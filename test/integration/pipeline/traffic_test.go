@@ -1,0 +1,258 @@
+// Copyright The Wye Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package pipeline
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// backend is a TCP server that answers each line with its name.
+type backend struct{ name, host, port string }
+
+// serve starts a backend, which ends with the test.
+func (p *place) serve(name string) backend {
+	p.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		p.Fatal(err)
+	}
+	var handlers sync.WaitGroup
+	handlers.Go(func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			handlers.Go(func() { answer(conn, name) })
+		}
+	})
+	p.Cleanup(func() {
+		l.Close()
+		handlers.Wait()
+	})
+	host, port, err := net.SplitHostPort(l.Addr().String())
+	if err != nil {
+		p.Fatal(err)
+	}
+	return backend{name, host, port}
+}
+
+// answer serves one connection to its end: every client of a test hangs up.
+func answer(conn net.Conn, name string) {
+	defer conn.Close()
+	lines := bufio.NewScanner(conn)
+	for lines.Scan() {
+		if _, err := fmt.Fprintln(conn, name); err != nil {
+			return
+		}
+	}
+}
+
+// announce gives a backend a name and returns its path. What had the name before
+// has it no more.
+func (p *place) announce(name string, b backend) (path string) {
+	p.Helper()
+	return p.write(name, b.host+" "+b.port+"\n")
+}
+
+// write makes a discovery file and returns the path of its name.
+func (p *place) write(name, content string) (path string) {
+	p.Helper()
+	dir := filepath.Join(w.disco(), p.namespace)
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		p.Fatal(err)
+	}
+	file := filepath.Join(dir, name)
+	if err := os.WriteFile(file+".new", []byte(content), 0o644); err != nil {
+		p.Fatal(err)
+	}
+	if err := os.Rename(file+".new", file); err != nil { // nobody reads half a file
+		p.Fatal(err)
+	}
+	return p.path(name)
+}
+
+// path is the name of a discovery file, which need not exist.
+func (p *place) path(name string) string { return "/#/io.l5d.fs/" + p.namespace + "/" + name }
+
+// reserve finds a port for a route and keeps others from it until the test ends.
+// A socket that is bound and does not listen is no obstacle to proxies, which
+// share their ports with those who share theirs.
+func (p *place) reserve() int32 {
+	p.Helper()
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		p.Fatal(err)
+	}
+	p.Cleanup(func() { unix.Close(fd) })
+	loopback := &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}
+	if err := errors.Join(unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEPORT, 1), unix.Bind(fd, loopback)); err != nil {
+		p.Fatal(err)
+	}
+	name, err := unix.Getsockname(fd)
+	if err != nil {
+		p.Fatal(err)
+	}
+	return int32(name.(*unix.SockaddrInet4).Port)
+}
+
+// conns are connections through the proxies.
+type conns struct {
+	*place
+	all []*conn
+}
+
+type conn struct {
+	net.Conn
+	lines *bufio.Reader
+}
+
+// open opens connections to a route.
+func (p *place) open(port int32, n int) conns {
+	p.Helper()
+	cs := conns{place: p}
+	for range n {
+		c, err := dial(p.Context(), port)
+		if err != nil {
+			p.Fatal(err)
+		}
+		p.Cleanup(func() { c.Close() })
+		cs.all = append(cs.all, c)
+	}
+	return cs
+}
+
+// ask asks on each connection who is there and counts the answers.
+func (cs conns) ask() map[string]int {
+	cs.Helper()
+	answers := map[string]int{} // name of a backend, or error -> how often
+	for _, c := range cs.all {
+		name, err := c.ask()
+		if err != nil {
+			name = err.Error()
+		}
+		answers[name]++
+	}
+	return answers
+}
+
+func dial(ctx context.Context, port int32) (*conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	c, err := new(net.Dialer).DialContext(ctx, "tcp", fmt.Sprintf("127.0.0.1:%d", port))
+	if err != nil {
+		return nil, err
+	}
+	return &conn{c, bufio.NewReader(c)}, nil
+}
+
+// ask asks who is at the other end.
+func (c *conn) ask() (name string, err error) {
+	if err := c.SetDeadline(time.Now().Add(patience)); err != nil {
+		return "", err
+	}
+	if _, err := fmt.Fprintln(c, "who is there?"); err != nil {
+		return "", err
+	}
+	name, err = c.lines.ReadString('\n')
+	return strings.TrimSpace(name), err
+}
+
+// askOnce asks on a connection of its own.
+func askOnce(ctx context.Context, port int32) (name string, err error) {
+	c, err := dial(ctx, port)
+	if err != nil {
+		return "", err
+	}
+	defer c.Close()
+	return c.ask()
+}
+
+// leadsTo waits until a route leads to a backend.
+func (p *place) leadsTo(port int32, want string) {
+	p.Helper()
+	p.eventually(func() error {
+		got, err := askOnce(p.Context(), port)
+		if err == nil && got != want {
+			err = fmt.Errorf("port %d leads to %s, not to %s", port, got, want)
+		}
+		return err
+	})
+}
+
+// load is a steady stream of new connections to a route, one question each, and
+// some connections that stay open beside it.
+type load struct {
+	held   conns
+	stop   context.CancelFunc
+	done   chan struct{}
+	asked  int
+	failed []error
+}
+
+const (
+	loadEvery = 10 * time.Millisecond // a connection
+	loadHeld  = 32                    // enough to be spread over all proxies of a fleet
+)
+
+// startLoad begins to connect to a route, until check is called or the test ends.
+func (p *place) startLoad(port int32) *load {
+	p.Helper()
+	ctx, cancel := context.WithCancel(p.Context())
+	l := &load{held: p.open(port, loadHeld), stop: cancel, done: make(chan struct{})}
+	l.held.ask()
+	go l.run(ctx, port)
+	p.Cleanup(func() {
+		cancel()
+		<-l.done
+	})
+	return l
+}
+
+func (l *load) run(ctx context.Context, port int32) {
+	defer close(l.done)
+	tick := time.NewTicker(loadEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+		switch _, err := askOnce(ctx, port); {
+		case ctx.Err() != nil:
+			return
+		case err != nil:
+			l.failed = append(l.failed, err)
+		}
+		l.asked++
+	}
+}
+
+// check ends the load, of which nothing may have failed: neither a new
+// connection nor one that was held, as a restart of a proxy would end it.
+func (l *load) check() {
+	l.held.Helper()
+	l.stop()
+	<-l.done
+	if len(l.failed) > 0 {
+		l.held.Errorf("%d of %d connections failed meanwhile, the first of them: %v", len(l.failed), l.asked, l.failed[0])
+	}
+	for name, n := range l.held.ask() {
+		if strings.ContainsAny(name, " :") {
+			l.held.Errorf("%d of %d connections that were open are broken: %s", n, loadHeld, name)
+		}
+	}
+}

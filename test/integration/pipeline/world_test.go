@@ -1,0 +1,195 @@
+// Copyright The Wye Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package pipeline
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	eventsv1 "k8s.io/api/events/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/wye-dev/wye/api/v1alpha1"
+	"github.com/wye-dev/wye/test/kube"
+)
+
+// world is what the tests share: an API server, and the controller with its
+// proxies, as `make demo` starts them.
+type world struct {
+	dir        string // for logs and for everything that is kept in files
+	bin        string // of the programs
+	kube       *kube.Env
+	client     client.WithWatch // of the administrator
+	kubeconfig string           // of the controller
+	controller *exec.Cmd        // nil when it does not run
+	exited     chan error       // of the controller
+	metrics    string           // HOST:PORT of the controller's /metrics
+}
+
+// newWorld starts it all. What it started before an error is in the world that
+// it returns, for end.
+func newWorld(ctx context.Context) (*world, error) {
+	w := &world{}
+	for _, step := range []func(context.Context) error{w.build, w.startKube, w.install, w.writeKubeconfig} {
+		if err := step(ctx); err != nil {
+			return w, err
+		}
+	}
+	return w, w.startController()
+}
+
+// end stops what runs. The logs stay if they are of interest.
+func (w *world) end(keepLogs bool) error {
+	err := w.stopController(syscall.SIGTERM)
+	if w.kube != nil {
+		err = errors.Join(err, w.kube.Stop())
+	}
+	if keepLogs {
+		fmt.Fprintln(os.Stderr, "logs are in", w.dir)
+		return err
+	}
+	return errors.Join(err, os.RemoveAll(w.dir))
+}
+
+// disco is the directory behind /#/io.l5d.fs.
+func (w *world) disco() string { return filepath.Join(w.dir, "disco") }
+
+func (w *world) build(ctx context.Context) (err error) {
+	if w.dir, err = os.MkdirTemp("", "wye-pipeline-"); err != nil {
+		return err
+	}
+	for _, dir := range []string{w.disco(), filepath.Join(w.dir, "bin")} {
+		if err := os.Mkdir(dir, 0o755); err != nil {
+			return err
+		}
+	}
+	w.bin, err = programs(ctx, filepath.Join(w.dir, "bin"))
+	return err
+}
+
+func (w *world) startKube(ctx context.Context) (err error) {
+	if w.kube, err = kube.Start(ctx, kube.Options{Dir: w.dir}); err != nil {
+		return err
+	}
+	scheme := runtime.NewScheme()
+	for _, add := range []func(*runtime.Scheme) error{
+		corev1.AddToScheme, discoveryv1.AddToScheme, eventsv1.AddToScheme, v1alpha1.AddToScheme,
+	} {
+		if err := add(scheme); err != nil {
+			return err
+		}
+	}
+	w.client, err = client.NewWithWatch(w.kube.Config, client.Options{Scheme: scheme})
+	return err
+}
+
+func (w *world) install(ctx context.Context) error {
+	if _, err := w.kubectl(ctx, "apply", "-k", filepath.Join(root, "config/local")); err != nil {
+		return err
+	}
+	_, err := w.kubectl(ctx, "wait", "--for=condition=Established", "crd/dtabs.wye.dev", "crd/tcproutes.wye.dev", "crd/proxyfleets.wye.dev")
+	return err
+}
+
+// writeKubeconfig makes the controller what it is in a cluster: a service account
+// with the permissions of config/rbac and no more.
+func (w *world) writeKubeconfig(ctx context.Context) error {
+	token, err := w.kubectl(ctx, "create", "token", "--namespace=wye-system", "wye-controller-manager", "--duration=24h")
+	if err != nil {
+		return err
+	}
+	config, err := json.Marshal(map[string]any{
+		"apiVersion": "v1", "kind": "Config", "current-context": "test",
+		"clusters": []any{map[string]any{"name": "test", "cluster": map[string]any{
+			"server": w.kube.Config.Host, "certificate-authority-data": w.kube.Config.CAData,
+		}}},
+		"users":    []any{map[string]any{"name": "test", "user": map[string]any{"token": strings.TrimSpace(token)}}},
+		"contexts": []any{map[string]any{"name": "test", "context": map[string]any{"cluster": "test", "user": "test"}}},
+	})
+	if err != nil {
+		return err
+	}
+	w.kubeconfig = filepath.Join(w.dir, "controller.kubeconfig")
+	return os.WriteFile(w.kubeconfig, config, 0o600)
+}
+
+// startController starts the controller, and does not wait until it does anything.
+func (w *world) startController() error {
+	push, err := freeAddress()
+	if err != nil {
+		return err
+	}
+	if w.metrics, err = freeAddress(); err != nil {
+		return err
+	}
+	log, err := os.OpenFile(filepath.Join(w.dir, "controller.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	if err != nil {
+		return err
+	}
+	defer log.Close() // the child has its own descriptor
+	cmd := exec.Command(filepath.Join(w.bin, "wye-controller"),
+		"--runtime=process", "--proxy-binary="+filepath.Join(w.bin, "wye-proxy"), "--kubeconfig="+w.kubeconfig,
+		"--state-dir="+filepath.Join(w.dir, "proxies"), "--fs-root="+w.disco(),
+		"--push-bind-address="+push, "--push-address="+push,
+		"--metrics-bind-address="+w.metrics, "--metrics-secure=false",
+		"--health-probe-bind-address=0", "--log-format=text", "--log-level=debug")
+	cmd.Stdout, cmd.Stderr = log, log
+	if err := cmd.Start(); err != nil {
+		return fmt.Errorf("start the controller: %w", err)
+	}
+	w.controller, w.exited = cmd, make(chan error, 1)
+	go func() { w.exited <- cmd.Wait() }()
+	return nil
+}
+
+// stopController ends the controller by a signal, and with it its proxies. One
+// that does not run is no error; one that ends otherwise than it should is.
+func (w *world) stopController(by syscall.Signal) error {
+	if w.controller == nil {
+		return nil
+	}
+	cmd := w.controller
+	w.controller = nil
+	_ = cmd.Process.Signal(by) // it may have ended already, as exited tells
+	var err error
+	select {
+	case err = <-w.exited:
+	case <-time.After(patience):
+		return errors.Join(errors.New("the controller did not end in time"), cmd.Process.Kill())
+	}
+	if by != syscall.SIGKILL && err != nil {
+		return fmt.Errorf("the controller ended: %w", err)
+	}
+	return nil
+}
+
+// kubectl runs kubectl as the administrator and returns what it printed.
+func (w *world) kubectl(ctx context.Context, args ...string) (string, error) {
+	out, err := w.kube.Kubectl(ctx, args...).Output()
+	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) {
+		return "", fmt.Errorf("kubectl %s: %s", strings.Join(args, " "), strings.TrimSpace(string(exit.Stderr)))
+	}
+	return string(out), err
+}
+
+// freeAddress is an address that nobody listens on at the moment.
+func freeAddress() (string, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	return l.Addr().String(), l.Close()
+}
