@@ -37,9 +37,10 @@ const (
 	reconnectLimit = 10 * time.Second
 	// recheck is how soon a fleet that waits for one of these is looked at again.
 	recheck = time.Second
-	// ackPatience is how long a change waits for acknowledgements before it is
-	// reported, so that a change that every proxy takes at once is one write.
-	ackPatience = 500 * time.Millisecond
+	// soon is how long a change waits for the answers of service discovery, and
+	// then for acknowledgements, before it is reported, so that a change that all
+	// of them take at once is one write.
+	soon = 500 * time.Millisecond
 	// saveInterval is the least time between two saves of a fleet's config.
 	saveInterval = 5 * time.Second
 )
@@ -70,6 +71,7 @@ type fleetState struct {
 	bound      map[types.NamespacedName]translate.Bound // route -> last good form
 	generation uint64                                   // published last; 0 for none since this leadership began
 	changed    time.Time                                // when that was
+	awaiting   time.Time                                // since when names are awaited; zero when none are
 	reported   bool                                     // since this leadership began
 	saved      uint64                                   // generation that new pods start from
 	savedAt    time.Time
@@ -121,6 +123,7 @@ func (r *FleetReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl
 		return ctrl.Result{}, r.gone(ctx, key, snapshot, result)
 	}
 	state.bound = result.Bound
+	state.await(result.Pending, r.Now())
 	defer func() { r.fleets[key] = state }()
 	if result.Pending && state.generation == 0 && r.Now().Sub(r.started) < settleLimit {
 		// A new leader changes nothing before it knows what its predecessor knew.
@@ -199,9 +202,19 @@ func (r *FleetReconciler) report(
 	)
 }
 
-// patience is how long to wait for proxies that will most likely have caught up
-// by then, and would only be reported as lagging to be reported as converged a
-// moment later. 0 when all have, or when they had their time.
+// await notes whether names are awaited.
+func (s *fleetState) await(pending bool, now time.Time) {
+	switch {
+	case !pending:
+		s.awaiting = time.Time{}
+	case s.awaiting.IsZero():
+		s.awaiting = now
+	}
+}
+
+// patience is how long to wait for names and proxies that will most likely be
+// there by then, and would only be reported as awaited to be reported as found a
+// moment later. 0 when all are, or when they had their time.
 func (r *FleetReconciler) patience(observed fleet.Observed, progress publish.Progress, state *fleetState) time.Duration {
 	acked := map[string]uint64{}
 	for _, p := range progress.Proxies {
@@ -213,8 +226,10 @@ func (r *FleetReconciler) patience(observed fleet.Observed, progress publish.Pro
 	switch now := r.Now(); {
 	case !state.reported && behind(1) && now.Sub(r.started) < reconnectLimit:
 		return recheck // the proxies of a predecessor are on their way here
+	case !state.awaiting.IsZero() && now.Sub(state.awaiting) < soon:
+		return soon - now.Sub(state.awaiting)
 	case behind(state.generation):
-		return max(0, ackPatience-now.Sub(state.changed))
+		return max(0, soon-now.Sub(state.changed))
 	}
 	return 0
 }
