@@ -13,6 +13,9 @@ import (
 	"fmt"
 	"os"
 	"testing"
+
+	"github.com/go-logr/logr"
+	"sigs.k8s.io/controller-runtime/pkg/log"
 )
 
 // w is shared by the tests of this package, which run one after the other and
@@ -29,6 +32,7 @@ func TestMain(m *testing.M) {
 }
 
 func run(ctx context.Context, m *testing.M) (code int, err error) {
+	log.SetLogger(logr.Discard()) // of the client library in this process
 	w, err = newWorld(ctx)
 	if err == nil {
 		code = m.Run()

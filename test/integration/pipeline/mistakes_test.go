@@ -23,7 +23,7 @@ type mistake struct {
 	reason string
 	apply  []client.Object // what is wrong; the last of them gets the verdicts
 	wants  []verdict
-	mend   func()
+	mend   func(*place)
 	// leads is the backend that the route leads to in the end; empty if that is
 	// on no address that can be tried here.
 	leads string
@@ -43,7 +43,7 @@ func TestMistakesAreToldAndMended(t *testing.T) {
 			object := m.apply[len(m.apply)-1]
 			p.apply(m.apply...)
 			p.expect(object, m.wants...)
-			m.mend()
+			m.mend(p)
 			p.expect(object, ready)
 			if m.leads != "" {
 				p.leadsTo(object.(*v1alpha1.TCPRoute).Spec.Port, m.leads)
@@ -67,41 +67,41 @@ func (p *place) wrongNames() []mistake {
 				not("Accepted", v1alpha1.ReasonInvalid, "spec.dentries[1].dst: line 1, column ", "expected"),
 				not("Ready", v1alpha1.ReasonInvalid),
 			},
-			mend: func() { p.apply(p.table("syntax", "/svc => "+a)) },
+			mend: func(p *place) { p.apply(p.table("syntax", "/svc => "+a)) },
 		},
 		{
 			reason: "a route by a table that does not parse",
-			apply:  []client.Object{p.table("broken", "/svc/x => "+a+" |"), p.routeBy("broken", p.reserve(), "/svc/x")},
+			apply:  []client.Object{p.table("broken", "/svc/x => "+a+" |"), p.routeBy("broken", p.reserve())},
 			wants: []verdict{
 				not("ResolvedRefs", v1alpha1.ReasonDtabInvalid, "Dtab "+p.namespace+"/broken: spec.dentries[0].dst: line 1, column "),
 				not("Programmed", v1alpha1.ReasonNotPublished),
 			},
-			mend:  func() { p.apply(p.table("broken", "/svc/x => "+a)) },
+			mend:  func(p *place) { p.apply(p.table("broken", "/svc/x => "+a)) },
 			leads: "a",
 		},
 		{
 			reason: "a table that is missing",
-			apply:  []client.Object{p.routeBy("tableless", p.reserve(), "/svc/x")},
+			apply:  []client.Object{p.routeBy("tableless", p.reserve())},
 			wants: []verdict{not("ResolvedRefs", v1alpha1.ReasonDtabNotFound,
 				fmt.Sprintf("there is no Dtab %q in namespace %q; create it, or name another one", "tableless", p.namespace))},
-			mend:  func() { p.apply(p.table("tableless", "/svc/x => "+a)) },
+			mend:  func(p *place) { p.apply(p.table("tableless", "/svc/x => "+a)) },
 			leads: "a",
 		},
 		{
 			reason: "rules that go round in a circle",
-			apply:  []client.Object{p.table("loop", "/svc/x => /svc/y", "/svc/y => /svc/x"), p.routeBy("loop", p.reserve(), "/svc/x")},
+			apply:  []client.Object{p.table("loop", "/svc/x => /svc/y", "/svc/y => /svc/x"), p.routeBy("loop", p.reserve())},
 			wants: []verdict{not("ResolvedRefs", v1alpha1.ReasonLoop,
 				"Dtab "+p.namespace+"/loop go round in a circle: /svc/x -> /svc/y -> /svc/x")},
-			mend:  func() { p.apply(p.table("loop", "/svc/x => /svc/y", "/svc/y => "+a)) },
+			mend:  func(p *place) { p.apply(p.table("loop", "/svc/x => /svc/y", "/svc/y => "+a)) },
 			leads: "a",
 		},
 		{
 			reason: "a name that no rule is for",
-			apply:  []client.Object{p.table("typo", "/svc/eks => "+a), p.routeBy("typo", p.reserve(), "/svc/x")},
+			apply:  []client.Object{p.table("typo", "/svc/eks => "+a), p.routeBy("typo", p.reserve())},
 			wants: []verdict{
 				not("ResolvedRefs", v1alpha1.ReasonBackendNotFound, "Dtab "+p.namespace+"/typo has no rule for /svc/x"),
 			},
-			mend:  func() { p.apply(p.table("typo", "/svc/x => "+a)) },
+			mend:  func(p *place) { p.apply(p.table("typo", "/svc/x => "+a)) },
 			leads: "a",
 		},
 		{
@@ -110,14 +110,14 @@ func (p *place) wrongNames() []mistake {
 			wants: []verdict{
 				not("ResolvedRefs", v1alpha1.ReasonBackendNotFound, "there is no "+p.path("nobody")+"; create what it names"),
 			},
-			mend:  func() { p.announce("nobody", p.serve("somebody")) },
+			mend:  func(p *place) { p.announce("nobody", p.serve("somebody")) },
 			leads: "somebody",
 		},
 		{
 			reason: "a discovery file that cannot be read",
 			apply:  []client.Object{p.route("garbled", p.reserve(), p.write("garbled", "127.0.0.1:80\n"))},
 			wants:  []verdict{not("Ready", v1alpha1.ReasonNoReplicas, p.path("garbled")+" has no addresses: malformed address: 127.0.0.1:80")},
-			mend:   func() { p.announce("garbled", p.serve("clear")) },
+			mend:   func(p *place) { p.announce("garbled", p.serve("clear")) },
 			leads:  "clear",
 		},
 		{
@@ -125,20 +125,20 @@ func (p *place) wrongNames() []mistake {
 			apply:  append(p.service("idle", nil), p.backends("idle", p.reserve(), "idle")),
 			wants:  []verdict{not("Ready", v1alpha1.ReasonNoReplicas, `backend "idle" is bound to /#/io.l5d.k8s/`+p.namespace+`/80/idle, which has no ready endpoints`)},
 			// EndpointSlices cannot hold loopback addresses; nobody is there.
-			mend: func() { p.apply(p.service("idle", []string{"192.0.2.1"})...) },
+			mend: func(p *place) { p.apply(p.service("idle", []string{"192.0.2.1"})...) },
 		},
 		{
 			reason: "a Service that is missing",
 			apply:  []client.Object{p.backends("absent", p.reserve(), "absent")},
 			wants: []verdict{not("ResolvedRefs", v1alpha1.ReasonBackendNotFound,
 				fmt.Sprintf("there is no Service %q in namespace %q with port 80", "absent", p.namespace))},
-			mend: func() { p.apply(p.service("absent", []string{"192.0.2.1"})...) },
+			mend: func(p *place) { p.apply(p.service("absent", []string{"192.0.2.1"})...) },
 		},
 		{
 			reason: "a port of an address out of range",
-			apply:  []client.Object{p.table("range", "/svc/x => /$/inet/127.1/70000"), p.routeBy("range", p.reserve(), "/svc/x")},
+			apply:  []client.Object{p.table("range", "/svc/x => /$/inet/127.1/70000"), p.routeBy("range", p.reserve())},
 			wants:  []verdict{not("Ready", v1alpha1.ReasonNoReplicas, "/$/inet/127.1/70000", "out of range")},
-			mend:   func() { p.apply(p.table("range", "/svc/x => "+a)) },
+			mend:   func(p *place) { p.apply(p.table("range", "/svc/x => "+a)) },
 			leads:  "a",
 		},
 	}
@@ -167,7 +167,7 @@ func (p *place) wrongPlaces() []mistake {
 			apply:  []client.Object{stray},
 			wants: []verdict{not("Accepted", v1alpha1.ReasonNoMatchingParent,
 				fmt.Sprintf("there is no ProxyFleet %q in namespace %q; create it, or name another one in spec.fleetRef", "nowhere", p.namespace))},
-			mend:  func() { p.apply(p.fleet("nowhere", 1)) },
+			mend:  func(p *place) { p.apply(p.fleet("nowhere", 1)) },
 			leads: "a",
 		},
 		{
@@ -175,7 +175,7 @@ func (p *place) wrongPlaces() []mistake {
 			apply:  []client.Object{older, younger},
 			wants: []verdict{not("Accepted", v1alpha1.ReasonConflicted,
 				fmt.Sprintf("port %d is held by TCPRoute %s/older, which was there first; choose another port", older.Spec.Port, p.namespace))},
-			mend: func() {
+			mend: func(p *place) {
 				p.leadsTo(older.Spec.Port, "a")
 				p.delete(older)
 			},
@@ -186,7 +186,7 @@ func (p *place) wrongPlaces() []mistake {
 			apply:  []client.Object{p.route("squatted", held, a)},
 			wants: []verdict{not("Programmed", v1alpha1.ReasonPortUnavailable,
 				fmt.Sprintf("3 of 3 proxies cannot open port %d; wye-edge-0 says: bind port %d: ", held, held), "address already in use")},
-			mend:  release,
+			mend:  func(*place) { release() },
 			leads: "a",
 		},
 		{
@@ -194,7 +194,7 @@ func (p *place) wrongPlaces() []mistake {
 			apply:  []client.Object{foreign},
 			wants: []verdict{not("Accepted", v1alpha1.ReasonNotAllowedByFleet,
 				fmt.Sprintf("ProxyFleet %s/edge takes no routes from namespace %q", p.namespace, next.namespace), "spec.allowedRoutes", "set from: All")},
-			mend:  func() { p.apply(open) },
+			mend:  func(p *place) { p.apply(open) },
 			leads: "a",
 		},
 	}

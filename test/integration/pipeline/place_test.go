@@ -30,8 +30,7 @@ type place struct {
 	namespace string
 }
 
-// newPlace makes a namespace with a fleet called edge that is ready. The fleet
-// ends with the test.
+// newPlace makes a namespace with a fleet called edge that is ready.
 func newPlace(t *testing.T, proxies int32) *place {
 	t.Helper()
 	p := newNamespace(t)
@@ -41,12 +40,21 @@ func newPlace(t *testing.T, proxies int32) *place {
 	return p
 }
 
+// newNamespace makes a namespace, in which the test leaves nothing of our kinds.
 func newNamespace(t *testing.T) *place {
 	t.Helper()
 	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "place-"}}
 	if err := w.client.Create(t.Context(), namespace); err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() {
+		ctx := context.WithoutCancel(t.Context())
+		for _, kind := range []client.Object{&v1alpha1.TCPRoute{}, &v1alpha1.Dtab{}, &v1alpha1.ProxyFleet{}} {
+			if err := w.client.DeleteAllOf(ctx, kind, client.InNamespace(namespace.Name)); err != nil {
+				t.Error(err)
+			}
+		}
+	})
 	return &place{t, namespace.Name}
 }
 
@@ -65,9 +73,9 @@ func (p *place) route(name string, port int32, dst string) *v1alpha1.TCPRoute {
 	return r
 }
 
-// routeBy is a route to a name by a table that is called as the route.
-func (p *place) routeBy(name string, port int32, dst string) *v1alpha1.TCPRoute {
-	r := p.route(name, port, dst)
+// routeBy is a route to /svc/x by a table that is called as the route.
+func (p *place) routeBy(name string, port int32) *v1alpha1.TCPRoute {
+	r := p.route(name, port, "/svc/x")
 	r.Spec.DtabRef = &v1alpha1.DtabReference{Name: name}
 	return r
 }
@@ -90,8 +98,7 @@ func (p *place) meta(name string) metav1.ObjectMeta {
 	return metav1.ObjectMeta{Namespace: p.namespace, Name: name}
 }
 
-// apply makes objects what they are described as, by server-side apply. Those of
-// our kinds are deleted with the test.
+// apply makes objects what they are described as, by server-side apply.
 func (p *place) apply(objects ...client.Object) {
 	p.Helper()
 	for _, o := range objects {
@@ -114,18 +121,21 @@ func (p *place) tryApply(o client.Object) error {
 	delete(content, "status")
 	u := &unstructured.Unstructured{Object: content}
 	u.SetGroupVersionKind(kind)
-	if kind.Group == v1alpha1.GroupVersion.Group {
-		p.Cleanup(func() { p.delete(o) })
-	}
 	return w.client.Apply(p.Context(), client.ApplyConfigurationFromUnstructured(u), client.FieldOwner("test"), client.ForceOwnership)
 }
 
-// delete deletes an object, if it is there.
 func (p *place) delete(o client.Object) {
 	p.Helper()
-	err := w.client.Delete(context.WithoutCancel(p.Context()), o) // also when the test has ended
-	if client.IgnoreNotFound(err) != nil {
-		p.Error(err)
+	if err := w.client.Delete(p.Context(), o); err != nil {
+		p.Fatal(err)
+	}
+}
+
+// get reads an object.
+func (p *place) get(o client.Object) {
+	p.Helper()
+	if err := w.client.Get(p.Context(), client.ObjectKeyFromObject(o), o); err != nil {
+		p.Fatal(err)
 	}
 }
 

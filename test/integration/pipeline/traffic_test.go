@@ -92,10 +92,11 @@ func (p *place) path(name string) string { return "/#/io.l5d.fs/" + p.namespace 
 // share their ports with those who share theirs.
 func (p *place) reserve() int32 {
 	p.Helper()
-	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
 	if err != nil {
 		p.Fatal(err)
 	}
+	unix.CloseOnExec(fd)
 	p.Cleanup(func() { unix.Close(fd) })
 	loopback := &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}
 	if err := errors.Join(unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEPORT, 1), unix.Bind(fd, loopback)); err != nil {

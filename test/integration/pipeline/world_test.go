@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"os"
 	"os/exec"
@@ -43,7 +44,7 @@ type world struct {
 // it returns, for end.
 func newWorld(ctx context.Context) (*world, error) {
 	w := &world{}
-	for _, step := range []func(context.Context) error{w.build, w.startKube, w.install, w.writeKubeconfig} {
+	for _, step := range []func(context.Context) error{w.makeDirs, w.startKube, w.install, w.writeKubeconfig, w.findPrograms} {
 		if err := step(ctx); err != nil {
 			return w, err
 		}
@@ -51,23 +52,40 @@ func newWorld(ctx context.Context) (*world, error) {
 	return w, w.startController()
 }
 
-// end stops what runs. The logs stay if they are of interest.
-func (w *world) end(keepLogs bool) error {
-	err := w.stopController(syscall.SIGTERM)
+// end stops what runs. Logs that are of interest stay: those of a failure.
+func (w *world) end(failed bool) error {
+	err := errors.Join(w.stopController(syscall.SIGTERM), w.complaints())
 	if w.kube != nil {
 		err = errors.Join(err, w.kube.Stop())
 	}
-	if keepLogs {
-		fmt.Fprintln(os.Stderr, "logs are in", w.dir)
+	if failed || err != nil {
+		return errors.Join(err, fmt.Errorf("logs are in %s", w.dir))
+	}
+	return os.RemoveAll(w.dir)
+}
+
+// complaints are the errors in the log of the controller and its proxies. No test
+// does anything that is one: a user's mistake is told in a status.
+func (w *world) complaints() error {
+	log, err := os.ReadFile(w.log())
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	return errors.Join(err, os.RemoveAll(w.dir))
+	var errs []error
+	for line := range strings.Lines(string(log)) {
+		if strings.Contains(line, "level=ERROR") || strings.HasPrefix(line, "panic:") {
+			errs = append(errs, errors.New(strings.TrimSpace(line)))
+		}
+	}
+	return errors.Join(errs...)
 }
+
+func (w *world) log() string { return filepath.Join(w.dir, "controller.log") }
 
 // disco is the directory behind /#/io.l5d.fs.
 func (w *world) disco() string { return filepath.Join(w.dir, "disco") }
 
-func (w *world) build(ctx context.Context) (err error) {
+func (w *world) makeDirs(context.Context) (err error) {
 	if w.dir, err = os.MkdirTemp("", "wye-pipeline-"); err != nil {
 		return err
 	}
@@ -76,8 +94,7 @@ func (w *world) build(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	w.bin, err = programs(ctx, filepath.Join(w.dir, "bin"))
-	return err
+	return nil
 }
 
 func (w *world) startKube(ctx context.Context) (err error) {
@@ -126,6 +143,11 @@ func (w *world) writeKubeconfig(ctx context.Context) error {
 	return os.WriteFile(w.kubeconfig, config, 0o600)
 }
 
+func (w *world) findPrograms(ctx context.Context) (err error) {
+	w.bin, err = programs(ctx, filepath.Join(w.dir, "bin"))
+	return err
+}
+
 // startController starts the controller, and does not wait until it does anything.
 func (w *world) startController() error {
 	push, err := freeAddress()
@@ -135,7 +157,7 @@ func (w *world) startController() error {
 	if w.metrics, err = freeAddress(); err != nil {
 		return err
 	}
-	log, err := os.OpenFile(filepath.Join(w.dir, "controller.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	log, err := os.OpenFile(w.log(), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {
 		return err
 	}
