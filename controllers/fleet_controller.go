@@ -223,9 +223,10 @@ func (r *FleetReconciler) patience(observed fleet.Observed, progress publish.Pro
 	behind := func(generation uint64) bool {
 		return slices.ContainsFunc(observed.Proxies, func(pod string) bool { return acked[pod] < generation })
 	}
+	missing := len(observed.Proxies) < int(observed.Wanted)
 	switch now := r.Now(); {
-	case !state.reported && behind(1) && now.Sub(r.started) < reconnectLimit:
-		return recheck // the proxies of a predecessor are on their way here
+	case !state.reported && (missing || behind(1)) && now.Sub(r.started) < reconnectLimit:
+		return recheck // the proxies of a predecessor are on their way here, or start again with it
 	case !state.awaiting.IsZero() && now.Sub(state.awaiting) < soon:
 		return soon - now.Sub(state.awaiting)
 	case behind(state.generation):
