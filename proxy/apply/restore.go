@@ -37,7 +37,9 @@ func (c *Client) restore(config *pushv1.Config, source Source) {
 	c.install(config, source)
 }
 
-// load reads a saved config, nil when there is none that can be used.
+// load reads a saved config, nil when there is none that can be used. One without
+// a listener is none: a proxy that was ready with it, because its fleet was saved
+// before it had routes, would refuse connections until it hears from the controller.
 func (c *Client) load(file string, source Source) *pushv1.Config {
 	if file == "" {
 		return nil
@@ -48,6 +50,8 @@ func (c *Client) load(file string, source Source) *pushv1.Config {
 		return nil
 	case err != nil:
 		c.options.Log.Warn("saved config not used", "source", string(source), "error", err)
+		return nil
+	case len(config.GetListeners()) == 0:
 		return nil
 	}
 	return config

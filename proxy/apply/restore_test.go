@@ -56,6 +56,7 @@ func TestNewestOfDiskAndBootstrapIsServed(t *testing.T) {
 		{"bootstrap is newer", saved(t, 1), saved(t, 2), apply.SourceBootstrap, config(2)},
 		{"the same", saved(t, 1), saved(t, 1), apply.SourceDisk, config(1)},
 		{"disk is broken", saved(t, 2)[1:], saved(t, 1), apply.SourceBootstrap, config(1)},
+		{"bootstrap has no listeners", nil, savedConfig(t, &pushv1.Config{Generation: 3}), apply.SourceNone, nil},
 		{"both are broken", []byte("x"), []byte("y"), apply.SourceNone, nil},
 	}
 	for _, test := range tests {
@@ -78,9 +79,11 @@ func TestNewestOfDiskAndBootstrapIsServed(t *testing.T) {
 }
 
 // saved is a saved config of generation n.
-func saved(t *testing.T, n uint64) []byte {
+func saved(t *testing.T, n uint64) []byte { return savedConfig(t, config(n)) }
+
+func savedConfig(t *testing.T, c *pushv1.Config) []byte {
 	t.Helper()
-	data, err := pushv1.EncodeSaved("ns/edge", config(n))
+	data, err := pushv1.EncodeSaved("ns/edge", c)
 	if err != nil {
 		t.Fatal(err)
 	}
