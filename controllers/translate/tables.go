@@ -18,12 +18,13 @@ const defaultDtab = "default"
 
 // JudgeDtab says whether a Dtab can be used: the Accepted condition of a Dtab.
 func JudgeDtab(d *v1alpha1.Dtab) Judgement {
-	_, j := readDtab(d)
+	_, j := ReadDtab(d)
 	return j
 }
 
-// readDtab reads the rules of a Dtab, all of them or none.
-func readDtab(d *v1alpha1.Dtab) (dtab.Dtab, Judgement) {
+// ReadDtab reads the rules of a Dtab, all of them or none, and judges it as
+// JudgeDtab does.
+func ReadDtab(d *v1alpha1.Dtab) (dtab.Dtab, Judgement) {
 	rules := make(dtab.Dtab, 0, len(d.Spec.Dentries))
 	first, mistakes := "", 0
 	for i, e := range d.Spec.Dentries {
@@ -87,7 +88,7 @@ func (t *translation) table(name types.NamespacedName) *table {
 	var tb *table
 	if d := t.snapshot.Dtabs[name]; d != nil {
 		tb = &table{name: name}
-		rules, j := readDtab(d)
+		rules, j := ReadDtab(d)
 		if j.True {
 			tb.table = dtab.NewTable(rules)
 		} else {

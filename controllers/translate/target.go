@@ -24,6 +24,18 @@ type target struct {
 	service *v1alpha1.ServiceReference
 }
 
+// JudgeRoute says whether the names in a route can be read: the Accepted
+// condition of a TCPRoute, as far as its own text decides that.
+func JudgeRoute(r *v1alpha1.TCPRoute) Judgement {
+	if _, wrong := read(r); wrong != nil {
+		return *wrong
+	}
+	return Judgement{
+		Type: v1alpha1.ConditionAccepted, True: true, Reason: v1alpha1.ReasonAccepted,
+		Message: "every name can be read",
+	}
+}
+
 // read reads the destinations of a route. wrong is set when a text does not parse.
 func read(r *v1alpha1.TCPRoute) (targets []target, wrong *Judgement) {
 	if len(r.Spec.Backends) == 0 {
