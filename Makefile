@@ -58,9 +58,10 @@ generate: ## Generate code from the kinds and from the protocol.
 	$(TOOL) controller-gen object:headerFile=hack/boilerplate.go.txt paths=./api/v1alpha1/...
 	$(BUF) generate
 
-manifests: ## Generate CRDs and roles from the markers in the code.
+manifests: ## Generate CRDs, roles and the webhook's configuration from the markers in the code.
 	$(TOOL) controller-gen crd paths=./api/v1alpha1/... output:crd:dir=config/crd/bases
 	$(TOOL) controller-gen rbac:roleName=manager-role paths=./controllers/... paths=./namer/... output:rbac:dir=config/rbac
+	$(TOOL) controller-gen webhook paths=./controllers/webhook/... output:webhook:dir=config/webhook
 
 fmt: ## Format the code.
 	$(TOOL) golangci-lint fmt

@@ -48,11 +48,12 @@ var flow = map[string][]string{
 	"controllers/fleet":            {"api/v1alpha1"},
 	"controllers/fleet/deployment": {"api/v1alpha1", "controllers/fleet"},
 	"controllers/fleet/process":    {"api/v1alpha1", "controllers/fleet"},
+	"controllers/webhook":          {"api/v1alpha1", "controllers/translate", "dtab"},
 	"controllers": {
 		"api/push/v1", "api/v1alpha1", "dtab", "namer", "namer/fs", "namer/inet", "namer/k8s",
 		"controllers/watch", "controllers/translate", "controllers/publish", "controllers/publish/authn",
 		"controllers/publish/pki", "controllers/status", "controllers/fleet", "controllers/fleet/deployment",
-		"controllers/fleet/process",
+		"controllers/fleet/process", "controllers/webhook",
 	},
 
 	// The data plane. What a proxy is told:

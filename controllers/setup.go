@@ -15,8 +15,10 @@ import (
 	"strings"
 	"time"
 
+	admissionv1 "k8s.io/api/admissionregistration/v1"
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
+	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/selection"
 	"k8s.io/apimachinery/pkg/types"
@@ -35,6 +37,7 @@ import (
 	"github.com/wye-dev/wye/controllers/publish/pki"
 	"github.com/wye-dev/wye/controllers/status"
 	"github.com/wye-dev/wye/controllers/watch"
+	"github.com/wye-dev/wye/controllers/webhook"
 	"github.com/wye-dev/wye/namer"
 	"github.com/wye-dev/wye/namer/fs"
 	"github.com/wye-dev/wye/namer/inet"
@@ -75,6 +78,9 @@ type Options struct {
 	StateDir        string // with RuntimeProcess; empty: a temporary directory
 	ProxyBind       string // with RuntimeProcess: address on which proxies accept
 	FSRoot          string // directory behind /#/io.l5d.fs; empty: none
+	// WebhookBindAddress is the HOST:PORT on which admission listens; empty: not
+	// at all. If HOST is an address, the serving certificate is for it too.
+	WebhookBindAddress string
 }
 
 // CacheOptions say what of the cluster the manager keeps in memory: of the kinds
@@ -90,6 +96,9 @@ func CacheOptions() cache.Options {
 		&corev1.Pod{}:                ours,
 		&discoveryv1.EndpointSlice{}: {Transform: k8s.Strip},
 		&corev1.Namespace{}:          {Transform: cache.TransformStripManagedFields()},
+		&admissionv1.ValidatingWebhookConfiguration{}: {
+			Field: fields.OneTermEqualSelector("metadata.name", webhook.ConfigurationName),
+		},
 	}
 	for _, kind := range deployment.Owned() {
 		if _, service := kind.(*corev1.Service); !service { // of Services, names may be anybody's
@@ -104,6 +113,7 @@ type operator struct {
 	Options
 	mgr       ctrl.Manager
 	authority *pki.Authority
+	caChanged *watch.Doorbell // of webhook.Trust
 	book      *publish.Book
 	names     *namer.Table
 	namers    []manager.Runnable
@@ -120,6 +130,7 @@ func Setup(ctx context.Context, mgr ctrl.Manager, options Options) error {
 		o.setupReconcilers,
 		o.setupNames,
 		o.setupPush,
+		o.setupAdmission,
 		o.setupRuntime,
 		o.register,
 	} {
@@ -181,7 +192,7 @@ func (o *operator) setupPush(ctx context.Context) error {
 		return fmt.Errorf("make a client: %w", err)
 	}
 	log := o.mgr.GetLogger()
-	o.authority = pki.New(pki.Options{Secrets: live, Namespace: o.Namespace, Log: log.WithName("pki")})
+	o.authority = pki.New(o.authorityOptions(live, log.WithName("pki")))
 	server, err := publish.NewServer(publish.Options{
 		Book: o.book, Tokens: authn.New(live, authn.Audience), Account: o.account,
 		TLS: o.authority.TLSConfig(), Metrics: metrics.Registry, Log: log.WithName("push"),
@@ -191,19 +202,22 @@ func (o *operator) setupPush(ctx context.Context) error {
 	}
 	return errors.Join(
 		o.mgr.Add(everywhere(o.authority.Run)),
-		o.mgr.Add(everywhere(func(ctx context.Context) error { return listenAndServe(ctx, o.PushBindAddress, server) })),
+		o.mgr.Add(everywhere(listening("config push", o.PushBindAddress, server.Run))),
 		o.mgr.Add(onLeader(server.Lead)),
 		o.mgr.Add(onLeader(o.followCA)),
 	)
 }
 
-func listenAndServe(ctx context.Context, address string, server *publish.Server) error {
-	var lc net.ListenConfig
-	ln, err := lc.Listen(ctx, "tcp", address)
-	if err != nil {
-		return fmt.Errorf("listen for config push: %w", err)
+// listening is to listen on a TCP address and serve there.
+func listening(what, address string, serve func(context.Context, net.Listener) error) func(context.Context) error {
+	return func(ctx context.Context) error {
+		var lc net.ListenConfig
+		ln, err := lc.Listen(ctx, "tcp", address)
+		if err != nil {
+			return fmt.Errorf("listen for %s: %w", what, err)
+		}
+		return serve(ctx, ln)
 	}
-	return server.Run(ctx, ln)
 }
 
 // account is the service account that a fleet's proxies must prove to be.
@@ -212,10 +226,14 @@ func (o *operator) account(ctx context.Context, key types.NamespacedName) (strin
 	return fleet.Name(key.Name), err == nil, client.IgnoreNotFound(err)
 }
 
-// followCA applies every fleet again when proxies must learn of another CA.
+// followCA applies every fleet again when proxies must learn of another CA, and
+// has the API server told of it.
 func (o *operator) followCA(ctx context.Context) error {
 	for {
 		changed := o.authority.Changed()
+		if o.caChanged != nil {
+			o.caChanged.Ring(webhook.Key())
+		}
 		var fleets v1alpha1.ProxyFleetList
 		if err := o.mgr.GetClient().List(ctx, &fleets); err != nil {
 			return fmt.Errorf("list fleets: %w", err)
