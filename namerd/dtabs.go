@@ -163,7 +163,7 @@ func (s *Server) delete(w http.ResponseWriter, r *http.Request, namespace string
 // done answers a write.
 func done(w http.ResponseWriter, err error) error {
 	if err != nil {
-		return err
+		return storeError{err}
 	}
 	write(w, http.StatusNoContent, "", nil)
 	return nil

@@ -67,12 +67,17 @@ func answerTo(err error) answerError {
 	return answerError{code: http.StatusInternalServerError}
 }
 
+// storeError is an error of a write.
+type storeError struct{ error }
+
+func (e storeError) Unwrap() error { return e.error }
+
 // severity of an error: that a name cannot be bound is nothing wrong with the server.
 func severity(err error) slog.Level {
-	if errors.As(err, new(*dtab.PathError)) || errors.Is(err, dtab.ErrDepth) {
-		return slog.LevelDebug
+	if errors.As(err, new(storeError)) {
+		return slog.LevelError
 	}
-	return slog.LevelError
+	return slog.LevelDebug
 }
 
 // reason is what linkerd says of an error: without the name that led to it.

@@ -67,8 +67,11 @@ func serve(ctx context.Context, c *config.Config, log *slog.Logger) error {
 	}
 	log.Info("serving", "kind", "admin", "address", listeners[0].Addr().String())
 	group.Go(func() error { return namerd.Serve(ctx, listeners[0], administration, log) })
-	for _, ln := range listeners[1:] {
+	for i, ln := range listeners[1:] {
 		log.Info("serving", "kind", config.KindHTTPController, "address", ln.Addr().String())
+		if !c.Interfaces[i].Addr().IsLoopback() {
+			log.Warn("others than this machine may change tables", "address", ln.Addr().String())
+		}
 		group.Go(func() error { return server.Run(ctx, ln) })
 	}
 	err = group.Wait()
