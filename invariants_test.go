@@ -34,6 +34,7 @@ var flow = map[string][]string{
 	"namerd/names":      {"dtab", "namer"},
 	"namerd":            {"dtab", "namer", "namerd/names"},
 	"namerd/inmemory":   {"dtab", "namerd"},
+	"namerd/kubernetes": {"api/v1alpha1", "dtab", "namer", "namerd"},
 	"namerd/boundnames": {"dtab"},
 	"namerd/config":     {"dtab"},
 	"namerd/admin":      {},
