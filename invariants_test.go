@@ -51,7 +51,7 @@ var flow = map[string][]string{
 	"controllers/fleet/process":    {"api/v1alpha1", "controllers/fleet"},
 	"controllers/webhook":          {"api/v1alpha1", "controllers/translate", "dtab"},
 	"controllers": {
-		"api/push/v1", "api/v1alpha1", "dtab", "namer", "namer/fs", "namer/inet", "namer/k8s",
+		"api/push/v1", "api/v1alpha1", "dtab", "namer", "namer/fs", "namer/inet", "namer/k8s", "namerd/kubernetes",
 		"controllers/watch", "controllers/translate", "controllers/publish", "controllers/publish/authn",
 		"controllers/publish/pki", "controllers/status", "controllers/fleet", "controllers/fleet/deployment",
 		"controllers/fleet/process", "controllers/webhook",

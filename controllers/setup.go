@@ -9,12 +9,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
 	"strings"
 	"time"
 
+	"github.com/go-logr/logr"
 	admissionv1 "k8s.io/api/admissionregistration/v1"
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
@@ -42,6 +44,7 @@ import (
 	"github.com/wye-dev/wye/namer/fs"
 	"github.com/wye-dev/wye/namer/inet"
 	"github.com/wye-dev/wye/namer/k8s"
+	"github.com/wye-dev/wye/namerd/kubernetes"
 )
 
 // What no package below asks for itself.
@@ -81,6 +84,11 @@ type Options struct {
 	// WebhookBindAddress is the HOST:PORT on which admission listens; empty: not
 	// at all. If HOST is an address, the serving certificate is for it too.
 	WebhookBindAddress string
+	// NamerdBindAddress is the HOST:PORT of namerd's HTTP interface; empty: not at
+	// all. On any but a loopback address it is served over TLS, by the operator's CA.
+	NamerdBindAddress string
+	// NamerdNamespace is where Dtabs are that namerd's clients name without one.
+	NamerdNamespace string
 }
 
 // CacheOptions say what of the cluster the manager keeps in memory: of the kinds
@@ -116,6 +124,7 @@ type operator struct {
 	caChanged *watch.Doorbell // of webhook.Trust
 	book      *publish.Book
 	names     *namer.Table
+	mounts    []namer.Mount
 	namers    []manager.Runnable
 	usage     *Usage
 	fleets    *FleetReconciler
@@ -131,6 +140,7 @@ func Setup(ctx context.Context, mgr ctrl.Manager, options Options) error {
 		o.setupNames,
 		o.setupPush,
 		o.setupAdmission,
+		o.setupNamerd,
 		o.setupRuntime,
 		o.register,
 	} {
@@ -167,20 +177,20 @@ func (o *operator) setupReconcilers(ctx context.Context) error {
 func (o *operator) setupNames(context.Context) error {
 	services := k8s.New(k8s.Options{Informers: o.mgr.GetCache()})
 	hosts := inet.New(inet.Options{})
-	mounts := append(hosts.Mounts(), services.Mount())
+	o.mounts = append(hosts.Mounts(), services.Mount())
 	o.namers = append(o.namers, everywhere(services.Run), everywhere(hosts.Run))
 	if o.FSRoot != "" {
 		files, err := fs.New(fs.Options{Root: o.FSRoot})
 		if err != nil {
 			return fmt.Errorf("serve --fs-root: %w", err)
 		}
-		mounts = append(mounts, files.Mount())
+		o.mounts = append(o.mounts, files.Mount())
 		o.namers = append(o.namers, everywhere(files.Run))
 	}
 	var err error
 	o.names, err = namer.NewTable(func(consumer string) {
 		o.fleets.NamesChanged.Ring(parseKey(consumer))
-	}, mounts...)
+	}, o.mounts...)
 	o.fleets.Names = o.names
 	return err
 }
@@ -247,6 +257,26 @@ func (o *operator) followCA(ctx context.Context) error {
 			return nil
 		}
 	}
+}
+
+// setupNamerd makes the interface for namerd's clients, if it is asked for.
+func (o *operator) setupNamerd(context.Context) error {
+	if o.NamerdBindAddress == "" {
+		return nil
+	}
+	options := kubernetes.Options{
+		Cluster: o.mgr.GetConfig(), Informers: o.mgr.GetCache(), Namespace: o.NamerdNamespace,
+		Address: o.NamerdBindAddress, Namers: o.mounts, Metrics: metrics.Registry,
+		Log: slog.New(logr.ToSlogHandler(o.mgr.GetLogger().WithName("namerd"))),
+	}
+	if !kubernetes.Loopback(o.NamerdBindAddress) {
+		options.TLS = o.authority.TLSConfig()
+	}
+	api, err := kubernetes.New(options)
+	if err != nil {
+		return fmt.Errorf("serve --namerd-bind-address: %w", err)
+	}
+	return o.mgr.Add(everywhere(api.Run))
 }
 
 // setupRuntime makes what fleets run as.

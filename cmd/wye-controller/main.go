@@ -91,6 +91,8 @@ func (s *settings) addFlags(c *cobra.Command) {
 	f.StringVar(&s.StateDir, "state-dir", "", "`directory` for the proxies' files, with --runtime=process (default: a temporary one)")
 	f.StringVar(&s.ProxyBind, "proxy-bind", "127.0.0.1", "`address` on which the proxies accept, with --runtime=process")
 	f.StringVar(&s.FSRoot, "fs-root", "", "`directory` served as /#/io.l5d.fs (default: none)")
+	f.StringVar(&s.NamerdBindAddress, "namerd-bind-address", "", "`address` of namerd's HTTP interface, usually 127.0.0.1:4180; any but a loopback address is served over TLS (default: none)")
+	f.StringVar(&s.NamerdNamespace, "namerd-namespace", "default", "`namespace` of the Dtabs that namerd's clients name without one")
 	f.StringVar(&s.WebhookBindAddress, "webhook-bind-address", "", "`address` on which the validating webhook listens (default: none)")
 	f.BoolVar(&s.leaderElect, "leader-elect", false, "elect a leader among several replicas; without it, run only one")
 	f.StringVar(&s.metricsAddress, "metrics-bind-address", "127.0.0.1:8080", "`address` for /metrics, 0 for none")

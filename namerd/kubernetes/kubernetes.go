@@ -66,10 +66,8 @@ type Interface struct {
 // New makes an interface. It is an error if it would be open to others than this machine
 // without TLS.
 func New(o Options) (*Interface, error) {
-	if o.TLS == nil {
-		if err := loopback(o.Address); err != nil {
-			return nil, err
-		}
+	if o.TLS == nil && !Loopback(o.Address) {
+		return nil, fmt.Errorf("namerd's address %s is not on loopback: that takes TLS, for writers send their tokens", o.Address)
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
@@ -89,16 +87,14 @@ func New(o Options) (*Interface, error) {
 	return &Interface{Options: o, tables: t, server: server}, nil
 }
 
-// loopback refuses an address that others than this machine can reach.
-func loopback(address string) error {
+// Loopback tells whether an address, HOST:PORT, can be reached from this machine only.
+func Loopback(address string) bool {
 	host, _, err := net.SplitHostPort(address)
 	if err != nil {
-		return fmt.Errorf("namerd's address: %w", err)
+		return false
 	}
-	if ip, err := netip.ParseAddr(host); host != "localhost" && (err != nil || !ip.IsLoopback()) {
-		return fmt.Errorf("namerd's address %s is not on loopback: that takes TLS, for writers send their tokens", address)
-	}
-	return nil
+	ip, err := netip.ParseAddr(host)
+	return host == "localhost" || (err == nil && ip.IsLoopback())
 }
 
 // Run listens once all tables are known, and serves until ctx ends.
