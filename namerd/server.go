@@ -20,7 +20,7 @@ import (
 	"github.com/wye-dev/wye/namerd/names"
 )
 
-// Options of a Server.
+// Options of a Server. Tables and Access are needed.
 type Options struct {
 	Tables Reader
 	Access Access
