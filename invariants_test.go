@@ -72,7 +72,12 @@ var flow = map[string][]string{
 	"proxy":          {"api/push/v1", "proxy/admin", "proxy/apply", "proxy/listener", "proxy/metrics", "proxy/plan"},
 	"proxy/pushtest": {"api/push/v1"}, // a controller for the tests of the data plane
 
+	// The command line.
+	"cli":          {"api/v1alpha1", "cli/namerctl", "dtab"},
+	"cli/namerctl": {},
+
 	// Programs.
+	"cmd/kubectl-wye":    {"cli"},
 	"cmd/wye-controller": {"api/v1alpha1", "controllers"},
 	"cmd/wye-proxy":      {"proxy", "proxy/apply"},
 	"cmd/wye-namerd": {
