@@ -1,0 +1,100 @@
+// Copyright The Wye Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package lint
+
+import (
+	"strings"
+
+	"github.com/wye-dev/wye/dtab"
+)
+
+// Mend says how a text that does not parse may be mended: by the mistakes that
+// people make, or else by what may stand at that place.
+func Mend(e *dtab.SyntaxError) string {
+	before := strings.TrimRight(e.Text[:min(e.Offset, len(e.Text))], " \t\r\n")
+	switch e.Expected {
+	case "end of input":
+		return mendRest(e, before)
+	case "label char":
+		return mendSegment(e, before)
+	case "simple":
+		return mendDestination(e)
+	case "'='", "'>'":
+		return mendArrow(e)
+	case "'/'":
+		return mendPath(e)
+	case "'*'":
+		return "write a star after the weight, as in 9 * /a & 1 * /b; a weight is a plain number, such as 99 or 0.5"
+	case "number char", "weight":
+		return "write the weight as a plain number, such as 99 or 0.5"
+	case "hex char", "'x'":
+		return `write a byte as \x and two hex digits, such as \x20`
+	case "')'":
+		return "close the parenthesis, or remove the one that was opened"
+	}
+	return "write " + e.Expected + " here"
+}
+
+// mendRest is for what is left over after a whole rule, destination or path.
+func mendRest(e *dtab.SyntaxError, before string) string {
+	switch e.Found {
+	case "'/'":
+		if strings.HasSuffix(before, "$") {
+			return "write /$/ rather than $/"
+		}
+		return "end the rule before with ;, or put | or & between two destinations"
+	case "')'":
+		return "remove the parenthesis, or open one before"
+	case "'+'", "','":
+		return "put & between the branches of a union, | between alternatives"
+	case "'='":
+		return "end the rule before with ;"
+	}
+	return notBare(e, "remove what follows, or separate it: ; between rules, | or & between destinations")
+}
+
+func mendSegment(e *dtab.SyntaxError, before string) string {
+	if strings.HasSuffix(before, "/") && (e.Found == "'/'" || e.Found == "end of input" || e.Found == "' '" || e.Found == "';'") {
+		return "remove the slash at the end: a path is /a/b, with something after each slash"
+	}
+	return notBare(e, "a path is /a/b, with something after each slash")
+}
+
+// notBare adds how to write a character that a path may not have as it is.
+func notBare(e *dtab.SyntaxError, otherwise string) string {
+	if strings.ContainsAny(e.Found, "@+[]{}?\"") {
+		return otherwise + `; in a path, write ` + e.Found + ` as \x and two hex digits`
+	}
+	return otherwise
+}
+
+func mendDestination(e *dtab.SyntaxError) string {
+	switch e.Found {
+	case "'|'":
+		return "write a single | between alternatives"
+	case "'&'":
+		return "write a single & between the branches of a union"
+	case "'-'", "'+'":
+		return "write the weight without a sign"
+	case "'*'":
+		return "write a weight before the star, as in 9 * /a, or leave the star out"
+	case "end of input", "';'":
+		return "write a destination: a path such as /a/b, or !, ~ or $"
+	}
+	return "begin a destination with /, as in /a/b; or write !, ~ or $"
+}
+
+func mendArrow(e *dtab.SyntaxError) string {
+	if e.Found == "'*'" {
+		return "a wildcard is a whole element, as in /a/*/b"
+	}
+	return "write => between prefix and destination, as in /svc => /cluster"
+}
+
+func mendPath(e *dtab.SyntaxError) string {
+	if e.Found == "';'" {
+		return "remove the ;, which stands between rules and once at the end"
+	}
+	return "begin the path with /, as in /svc"
+}
