@@ -42,7 +42,7 @@ var flow = map[string][]string{
 
 	// The control plane.
 	"controllers/watch":            {"api/v1alpha1", "controllers/translate", "dtab", "namer"},
-	"controllers/translate":        {"api/push/v1", "api/v1alpha1", "dtab", "namer"},
+	"controllers/translate":        {"api/push/v1", "api/v1alpha1", "dtab", "dtab/lint", "namer"},
 	"controllers/publish":          {"api/push/v1", "controllers/publish/authn", "controllers/publish/pki"},
 	"controllers/publish/authn":    {},
 	"controllers/publish/pki":      {},

@@ -37,9 +37,9 @@ func TestDtabSaysHowFarItIsInForce(t *testing.T) {
 			reason: "a mistake",
 			dst:    "/a &",
 			want: []string{
-				"Accepted False Invalid: spec.dentries[0].dst: line 1, column 5: simple expected but end of input found at '/a &[]'",
+				"Accepted False Invalid: spec.dentries[0].dst: line 1, column 5: simple expected but end of input found at '/a &[]'; write a destination: a path such as /a/b, or !, ~ or $",
 				"Programmed False NotUsed: no route that is served uses this table",
-				"Ready False Invalid: spec.dentries[0].dst: line 1, column 5: simple expected but end of input found at '/a &[]'",
+				"Ready False Invalid: spec.dentries[0].dst: line 1, column 5: simple expected but end of input found at '/a &[]'; write a destination: a path such as /a/b, or !, ~ or $",
 				"routes 0, 0/0 rejected 0 []",
 			},
 		},
@@ -48,9 +48,9 @@ func TestDtabSaysHowFarItIsInForce(t *testing.T) {
 			dst:    "/a &",
 			uses:   []Use{use([]publish.Proxy{{Pod: "a", Acked: 9}}, serving(using("default"), translate.ServesLastGood))},
 			want: []string{
-				"Accepted False Invalid: spec.dentries[0].dst: line 1, column 5: simple expected but end of input found at '/a &[]'",
+				"Accepted False Invalid: spec.dentries[0].dst: line 1, column 5: simple expected but end of input found at '/a &[]'; write a destination: a path such as /a/b, or !, ~ or $",
 				"Programmed False LastGoodForm: TCPRoute prod/default does not follow this table: the table has a mistake",
-				"Ready False Invalid: spec.dentries[0].dst: line 1, column 5: simple expected but end of input found at '/a &[]'",
+				"Ready False Invalid: spec.dentries[0].dst: line 1, column 5: simple expected but end of input found at '/a &[]'; write a destination: a path such as /a/b, or !, ~ or $",
 				"routes 1, 0/1 rejected 0 []",
 			},
 		},

@@ -11,6 +11,7 @@ import (
 
 	"github.com/wye-dev/wye/api/v1alpha1"
 	"github.com/wye-dev/wye/dtab"
+	"github.com/wye-dev/wye/dtab/lint"
 )
 
 // defaultDtab is the name of the Dtab of routes that name none.
@@ -52,7 +53,7 @@ func ReadDtab(d *v1alpha1.Dtab) (dtab.Dtab, Judgement) {
 	return nil, notAccepted(v1alpha1.ReasonInvalid, "%s", first)
 }
 
-// place says where a text is wrong, and what belongs there.
+// place says where a text is wrong, what belongs there, and how to mend it.
 func place(err error) string {
 	var syntax *dtab.SyntaxError
 	if !errors.As(err, &syntax) {
@@ -62,7 +63,7 @@ func place(err error) string {
 	if dentry, ok := errors.AsType[*dtab.DentryError](err); ok {
 		field = dentry.Field + ": "
 	}
-	return fmt.Sprintf("%sline %d, column %d: %v", field, syntax.Line, syntax.Column, syntax)
+	return fmt.Sprintf("%sline %d, column %d: %v; %s", field, syntax.Line, syntax.Column, syntax, lint.Mend(syntax))
 }
 
 // table is a Dtab as routes see it.

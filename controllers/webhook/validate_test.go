@@ -106,7 +106,7 @@ func TestOnlyAChangeOfTheSpecIsRefused(t *testing.T) {
 		{"from bad to worse", table(bad), table(bad, bad), false, nil},
 		{"from bad to good", table(bad), table(good), true, nil},
 		{"from bad to nothing", table(bad), table(), true, nil},
-		{"a label on what is bad", table(bad), labelled, true, []string{"spec.dentries[0].dst: line 2, column 2: simple expected but '|' found at '/a |  [|] /b'"}},
+		{"a label on what is bad", table(bad), labelled, true, []string{"spec.dentries[0].dst: line 2, column 2: simple expected but '|' found at '/a |  [|] /b'; write a single | between alternatives"}},
 		{"nothing at all", table(good), table(good), true, nil},
 	} {
 		got := g.review(dtabPath, admissionv1.Update, test.old, test.new)

@@ -34,8 +34,8 @@ type wrong struct {
 
 // The verdicts, word for word: what users see.
 const (
-	tableVerdict = "spec.dentries[1].dst: line 2, column 3: '*' expected but '/' found at '9 * /cluster/redis1 &\n1 [/] /cluster/redis2\n'; one more rule is wrong"
-	routeVerdict = `spec.backends[1].dst (backend "new"): line 1, column 6: label char expected but '/' found at '/svc/[/]redis'`
+	tableVerdict = "spec.dentries[1].dst: line 2, column 3: '*' expected but '/' found at '9 * /cluster/redis1 &\n1 [/] /cluster/redis2\n'; write a star after the weight, as in 9 * /a & 1 * /b; a weight is a plain number, such as 99 or 0.5; one more rule is wrong"
+	routeVerdict = `spec.backends[1].dst (backend "new"): line 1, column 12: label char expected but end of input found at '/svc/redis/[]'; remove the slash at the end: a path is /a/b, with something after each slash`
 )
 
 func TestTextsThatDoNotParse(t *testing.T) {
