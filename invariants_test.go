@@ -50,7 +50,7 @@ var flow = map[string][]string{
 	"controllers/fleet":            {"api/v1alpha1"},
 	"controllers/fleet/deployment": {"api/v1alpha1", "controllers/fleet"},
 	"controllers/fleet/process":    {"api/v1alpha1", "controllers/fleet"},
-	"controllers/webhook":          {"api/v1alpha1", "controllers/translate", "dtab"},
+	"controllers/webhook":          {"api/v1alpha1", "controllers/translate", "dtab/lint"},
 	"controllers": {
 		"api/push/v1", "api/v1alpha1", "dtab", "namer", "namer/fs", "namer/inet", "namer/k8s", "namerd/kubernetes",
 		"controllers/watch", "controllers/translate", "controllers/publish", "controllers/publish/authn",

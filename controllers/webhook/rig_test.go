@@ -38,14 +38,14 @@ type rig struct {
 
 const serverName = ServiceName + ".wye-system.svc"
 
-func newRig(t *testing.T, o Options) *rig {
+func newRig(t *testing.T) *rig {
 	t.Helper()
 	g := &rig{t: t, now: time.Now()}
 	g.authority = pki.New(pki.Options{
 		Secrets: fake.NewClientBuilder().Build(), Namespace: "wye-system", Names: []string{serverName}, Now: g.time,
 	})
 	must(t, g.authority.Refresh(t.Context()))
-	o.Scheme, o.TLS = scheme(t), g.authority.TLSConfig()
+	o := Options{Scheme: scheme(t), TLS: g.authority.TLSConfig()}
 	server, err := NewServer(o)
 	must(t, err)
 	ln, err := net.Listen("tcp", "127.0.0.1:0")

@@ -27,8 +27,6 @@ import (
 	"github.com/go-logr/logr"
 	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
-
-	"github.com/wye-dev/wye/dtab"
 )
 
 // ServiceName is the Service by which the API server reaches the webhook.
@@ -49,10 +47,7 @@ const (
 type Options struct {
 	Scheme *runtime.Scheme // with wye.dev/v1alpha1
 	TLS    *tls.Config     // to serve with
-	// Lint says what is odd about a table that can be read, a sentence each. The
-	// sentences become warnings. Nil for none.
-	Lint func(dtab.Dtab) []string
-	Log  logr.Logger
+	Log    logr.Logger
 }
 
 // Server answers the API server's reviews.
@@ -66,7 +61,7 @@ type Server struct {
 func NewServer(o Options) (*Server, error) {
 	mux := http.NewServeMux()
 	for path, hook := range map[string]*admission.Webhook{
-		dtabPath:  admission.WithValidator(o.Scheme, dtabs(o.Lint)),
+		dtabPath:  admission.WithValidator(o.Scheme, dtabs()),
 		routePath: admission.WithValidator(o.Scheme, routes()),
 	} {
 		handler, err := admission.StandaloneWebhook(hook, admission.StandaloneOptions{Logger: o.Log, MetricsPath: path})

@@ -20,7 +20,7 @@ import (
 )
 
 func TestTheServingCertificateIsRotatedWhileServing(t *testing.T) {
-	g := newRig(t, Options{})
+	g := newRig(t)
 	old := g.authority.Bundle()
 	serials := map[string]bool{}
 	ask := func(bundle []byte) error {
@@ -46,7 +46,7 @@ func TestTheServingCertificateIsRotatedWhileServing(t *testing.T) {
 }
 
 func TestWhatIsNoReviewIsAnError(t *testing.T) {
-	g := newRig(t, Options{})
+	g := newRig(t)
 	for _, test := range []struct {
 		reason string
 		body   string
@@ -71,7 +71,7 @@ func review(object string) string {
 }
 
 func TestOnlyReviewsAreServed(t *testing.T) {
-	g := newRig(t, Options{})
+	g := newRig(t)
 	for path, want := range map[string]int{"/": http.StatusNotFound, dtabPath: http.StatusMethodNotAllowed, dtabPath + "/x": http.StatusNotFound} {
 		response, err := g.client(g.authority.Bundle()).Get(g.url + path)
 		must(t, err)
@@ -119,7 +119,7 @@ func TestOnlyAFewReviewsAreReadAtOnce(t *testing.T) {
 }
 
 func TestReviewsUnderWayAreAnsweredAtTheEnd(t *testing.T) {
-	g := newRig(t, Options{})
+	g := newRig(t)
 	asked, release := make(chan struct{}), make(chan struct{})
 	server := &Server{tls: g.authority.TLSConfig(), handler: http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
 		close(asked)

@@ -20,7 +20,7 @@ import (
 
 	"github.com/wye-dev/wye/api/v1alpha1"
 	"github.com/wye-dev/wye/controllers/translate"
-	"github.com/wye-dev/wye/dtab"
+	"github.com/wye-dev/wye/dtab/lint"
 )
 
 // config/webhook/manifests.yaml is made from these. The names of the webhooks
@@ -48,18 +48,12 @@ type validator[T client.Object] struct {
 	warn  func(T) []string // of what can be read
 }
 
-func dtabs(lint func(dtab.Dtab) []string) validator[*v1alpha1.Dtab] {
+func dtabs() validator[*v1alpha1.Dtab] {
 	return validator[*v1alpha1.Dtab]{
 		kind:  "Dtab",
 		spec:  func(d *v1alpha1.Dtab) any { return d.Spec },
 		judge: translate.JudgeDtab,
-		warn: func(d *v1alpha1.Dtab) []string {
-			if lint == nil {
-				return nil
-			}
-			rules, _ := translate.ReadDtab(d)
-			return lint(rules)
-		},
+		warn:  oddities,
 	}
 }
 
@@ -70,6 +64,16 @@ func routes() validator[*v1alpha1.TCPRoute] {
 		judge: translate.JudgeRoute,
 		warn:  func(*v1alpha1.TCPRoute) []string { return nil },
 	}
+}
+
+// oddities are what a table says and hardly means.
+func oddities(d *v1alpha1.Dtab) []string {
+	rules, _ := translate.ReadDtab(d)
+	var found []string
+	for _, f := range lint.Table(rules) {
+		found = append(found, fmt.Sprintf("spec.dentries[%d]: %s; %s", f.Rule, f.Message, f.Mend))
+	}
+	return found
 }
 
 // ValidateCreate refuses what cannot be read.

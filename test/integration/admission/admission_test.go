@@ -52,6 +52,7 @@ func TestTextsThatDoNotParse(t *testing.T) {
 
 	stop := c.operate(t)
 	t.Run("AreRefusedAtApply", func(t *testing.T) { c.refuses(t, both) })
+	t.Run("WhatIsOddPassesWithAWarning", func(t *testing.T) { c.warns(t) })
 	t.Run("TheBundleIsPutRight", func(t *testing.T) { c.putsBundleRight(t) })
 	stop()
 	t.Run("PassWhileTheWebhookIsAway", func(t *testing.T) { c.passes(t, both) })
@@ -79,6 +80,15 @@ func (c *cluster) refuses(t *testing.T, both []wrong) {
 		if err := c.admin.Get(t.Context(), client.ObjectKeyFromObject(w), empty(w)); client.IgnoreNotFound(err) != nil || err == nil {
 			t.Errorf("%s after a refusal: %v", w.file, err)
 		}
+	}
+}
+
+// warns applies a table that can be read and leads nowhere.
+func (c *cluster) warns(t *testing.T) {
+	out, err := c.try(t, "apply", "--filename="+filepath.Join("testdata", "odd.yaml"))
+	const warning = "Warning: spec.dentries[0]: no rule matches /cluster/redis3 or a name below it"
+	if err != nil || !strings.HasPrefix(out, warning) {
+		t.Errorf("%v: %s", err, out)
 	}
 }
 
