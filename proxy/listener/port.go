@@ -33,21 +33,38 @@ const (
 
 // port is a listener of the plan in force, or one that is being closed.
 type port struct {
-	set    *Set
-	name   string
-	number uint16
-	route  atomic.Pointer[plan.Route] // nil: connections are refused
+	set     *Set
+	name    string
+	address netip.Addr // the zero Addr is all interfaces
+	number  uint16
+	limit   uint32                     // of connections at a time; 0: none
+	route   atomic.Pointer[plan.Route] // nil: connections are refused
 
 	tcp *net.TCPListener // guarded by set.mu until accept runs; nil when unbound
 	err error            // guarded by set.mu: why it is unbound
 
+	serving atomic.Int64  // connections
+	left    chan struct{} // has a value when one may have ended
 	closing chan struct{} // closed by stop
 }
 
 func newPort(s *Set, l *plan.Listener) *port {
-	p := &port{set: s, name: l.Name, number: l.Port, closing: make(chan struct{})}
+	p := &port{
+		set:     s,
+		name:    l.Name,
+		address: s.addressOf(l),
+		number:  l.Port,
+		limit:   l.MaxConnections,
+		left:    make(chan struct{}, 1),
+		closing: make(chan struct{}),
+	}
 	p.route.Store(l.Route)
 	return p
+}
+
+// serves tells whether the port is what a listener asks for, whatever its route.
+func (p *port) serves(l *plan.Listener) bool {
+	return p.address == p.set.addressOf(l) && p.number == l.Port && p.limit == l.MaxConnections
 }
 
 func (p *port) bound() bool { return p.tcp != nil }
@@ -58,14 +75,17 @@ func (p *port) bound() bool { return p.tcp != nil }
 // SO_REUSEPORT lets several proxies of a fleet on one host share the port; the kernel
 // allows it only among processes of one user that all ask for it. Multipath TCP
 // stays off: its sockets cannot be spliced.
-func (p *port) open(address netip.Addr) error {
+func (p *port) open() error {
 	config := net.ListenConfig{Control: reusePort, KeepAliveConfig: upstream.KeepAlive()}
 	config.SetMultipathTCP(false)
-	host := ""
-	if address.IsValid() {
-		host = address.String()
+	network, host := "tcp", ""
+	if p.address.IsValid() {
+		host = p.address.String()
 	}
-	l, err := config.Listen(p.set.ctx, "tcp", net.JoinHostPort(host, strconv.Itoa(int(p.number))))
+	if p.address.Is4() {
+		network = "tcp4" // to "tcp", 0.0.0.0 is IPv6 as well
+	}
+	l, err := config.Listen(p.set.ctx, network, net.JoinHostPort(host, strconv.Itoa(int(p.number))))
 	p.err = err
 	if err == nil {
 		p.tcp = l.(*net.TCPListener)
@@ -113,6 +133,7 @@ func (p *port) accept() {
 	var end time.Time // of the last call
 	backoff := backoffLeast
 	for {
+		p.awaitRoom()
 		conn, err := p.tcp.AcceptTCP()
 		if p.stopping() {
 			now := time.Now()
@@ -137,6 +158,29 @@ func (p *port) accept() {
 			p.pause(backoff)
 			backoff = min(2*backoff, backoffMost)
 		}
+	}
+}
+
+// awaitRoom returns when the port may serve one connection more. One that is being
+// closed lets in whoever waits already.
+func (p *port) awaitRoom() {
+	for p.limit > 0 && p.serving.Load() >= int64(p.limit) {
+		select {
+		case <-p.left:
+		case <-p.closing:
+			return
+		}
+	}
+}
+
+// enter counts a connection. leave must follow.
+func (p *port) enter() { p.serving.Add(1) }
+
+func (p *port) leave() {
+	p.serving.Add(-1)
+	select {
+	case p.left <- struct{}{}:
+	default:
 	}
 }
 

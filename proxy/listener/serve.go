@@ -15,13 +15,16 @@ import (
 	"github.com/wye-dev/wye/proxy/plan"
 	"github.com/wye-dev/wye/proxy/relay"
 	"github.com/wye-dev/wye/proxy/router"
+	"github.com/wye-dev/wye/proxy/upstream"
 )
 
 // start serves conn on a goroutine of its own.
 func (s *Set) start(conn *net.TCPConn, p *port) {
 	s.active.Add(1)
+	p.enter()
 	s.conns.Go(func() {
 		defer s.active.Add(-1)
+		defer p.leave()
 		s.serve(conn, p)
 	})
 }
@@ -102,7 +105,8 @@ func (s *Set) reach(route *plan.Route, choice int, tried router.Set, c *flow.Con
 	if route.Redistribute && route.Chooser.Left(tried) {
 		deadline = began.Add(deadline.Sub(began) / 2) // the other half is for other arms
 	}
-	up.conn, up.lease, up.outcome = s.opts.Dialer.Connect(s.ctx, route.Pools[choice], deadline, c)
+	limits := upstream.Limits{Deadline: deadline, Attempt: route.Timeouts.Attempt}
+	up.conn, up.lease, up.outcome = s.opts.Dialer.Connect(s.ctx, route.Pools[choice], limits, c)
 	up.arm.Dialled(c.Dials - before)
 	if up.outcome == flow.Open {
 		up.arm.Connected(time.Since(began))

@@ -26,7 +26,8 @@ import (
 
 // Options of a Set. The zero value of each field is its default.
 type Options struct {
-	// Address to bind. The zero Addr means all interfaces, IPv6 and IPv4.
+	// Address to bind for listeners that have none. The zero Addr means all
+	// interfaces, IPv6 and IPv4.
 	Address netip.Addr
 	// Log for what someone should act on, and at debug level one line per
 	// connection. Nothing is logged when nil.
@@ -98,7 +99,7 @@ func (s *Set) Install(p *plan.Plan) []*pushv1.Refusal {
 	s.plan = p
 	gone := maps.Clone(s.ports)
 	for name, l := range p.Listeners {
-		if known := s.ports[name]; known != nil && known.number == l.Port {
+		if known := s.ports[name]; known != nil && known.serves(l) {
 			known.route.Store(l.Route)
 			delete(gone, name)
 		} else {
@@ -118,10 +119,18 @@ func (s *Set) Install(p *plan.Plan) []*pushv1.Refusal {
 	return s.refusals()
 }
 
+// addressOf is the address that a listener is opened on; the zero Addr is all.
+func (s *Set) addressOf(l *plan.Listener) netip.Addr {
+	if l.Address.IsValid() {
+		return l.Address
+	}
+	return s.opts.Address
+}
+
 // bind tries to open a port and notes why it cannot be. s.mu is held.
 func (s *Set) bind(p *port) {
 	before := p.problem()
-	err := p.open(s.opts.Address)
+	err := p.open()
 	switch now := p.problem(); {
 	case err == nil:
 		s.opts.Log.Info("listening", "listener", p.name, "port", p.number)

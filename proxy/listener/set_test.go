@@ -108,6 +108,68 @@ func TestAnInstallTriesAPortAgain(t *testing.T) {
 	}
 }
 
+func TestAListenerHasItsOwnAddress(t *testing.T) {
+	p := start(t, listener.Options{})
+	config := p.config(leaf("a"), pool("a", server(t, "a")), pool("b", server(t, "b")))
+	config.Listeners[0].Address = "0.0.0.0" // IPv4 only
+	config.Listeners = append(config.Listeners, &pushv1.Listener{Name: "tcp/2", Port: uint32(p.port), Address: "127.0.0.2"})
+	config.Routes = append(config.Routes, &pushv1.Route{Name: "ns/b", Listener: "tcp/2", Tree: leaf("b")})
+	if refused := p.try(config); len(refused) > 0 {
+		t.Fatalf("refused %s", describe(refused))
+	}
+	if _, name := p.ask(); name != "a" {
+		t.Errorf("127.0.0.1 answered by %s, want a", name)
+	}
+	conn, err := net.DialTCP("tcp", nil, net.TCPAddrFromAddrPort(netip.AddrPortFrom(netip.MustParseAddr("127.0.0.2"), p.port)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if name := p.hear(conn); name != "b" {
+		t.Errorf("127.0.0.2 answered by %s, want b", name)
+	}
+	if conn, err := net.Dial("tcp", netip.AddrPortFrom(netip.IPv6Loopback(), p.port).String()); err == nil {
+		conn.Close()
+		t.Error("0.0.0.0 is open to IPv6")
+	}
+
+	config.Listeners[0].Address = "127.0.0.3" // moves
+	if refused := p.try(config); len(refused) > 0 {
+		t.Fatalf("refused %s", describe(refused))
+	}
+	p.wantRefused()
+}
+
+func TestConnectionsAboveTheLimitWait(t *testing.T) {
+	p := start(t, listener.Options{})
+	config := p.config(leaf("a"), pool("a", server(t, "a")))
+	config.Listeners[0].MaxConnections = 2
+	if refused := p.try(config); len(refused) > 0 {
+		t.Fatalf("refused %s", describe(refused))
+	}
+	first, _ := p.ask()
+	p.ask()
+	third, fourth := p.dial(), p.dial()
+	_ = third.SetReadDeadline(time.Now().Add(50 * time.Millisecond))
+	if n, err := third.Read(make([]byte, 1)); err == nil || p.set.Active() != 2 {
+		t.Fatalf("the third of two connections got %d bytes; %d are active", n, p.set.Active())
+	}
+	first.Close()
+	_ = third.SetReadDeadline(time.Now().Add(patience))
+	if name := p.hear(third); name != "a" {
+		t.Errorf("answered by %s", name)
+	}
+
+	// Whoever waits when the listener goes is let in all the same.
+	if refused := p.try(&pushv1.Config{}); len(refused) > 0 {
+		t.Fatalf("refused %s", describe(refused))
+	}
+	if name := p.hear(fourth); name != "a" {
+		t.Errorf("answered by %s", name)
+	}
+	p.wantRefused()
+}
+
 func TestSeveralProxiesShareAPort(t *testing.T) {
 	p, q := start(t, listener.Options{}), start(t, listener.Options{})
 	q.port = p.port

@@ -7,6 +7,7 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
+	"net/netip"
 	"slices"
 
 	pushv1 "github.com/wye-dev/wye/api/push/v1"
@@ -18,7 +19,7 @@ import (
 // A refused listener or pool stays as old has it; a refused route, and one that
 // the config retains, stays as old has it with its listener and pools, unless its
 // listener has been given to another. Of two resources with one name, two
-// listeners with one port and two routes on one listener the first is taken.
+// listeners with one port on one address and two routes on one listener the first is taken.
 // Refusals have reason INVALID, are sorted by kind and name, and stay the same
 // while their cause does.
 func Build(config *pushv1.Config, old *Plan) (*Plan, []*pushv1.Refusal) {
@@ -34,7 +35,7 @@ func Build(config *pushv1.Config, old *Plan) (*Plan, []*pushv1.Refusal) {
 			Pools:      map[string]*balancer.Pool{},
 			outgoing:   map[string]*balancer.Pool{},
 		},
-		ports: map[uint16]string{},
+		places: map[netip.AddrPort]string{},
 	}
 	b.addPools(config.GetPools())
 	b.addListeners(config.GetListeners())
@@ -53,7 +54,7 @@ func Build(config *pushv1.Config, old *Plan) (*Plan, []*pushv1.Refusal) {
 type building struct {
 	old     *Plan
 	plan    *Plan
-	ports   map[uint16]string // port -> listener that has it
+	places  map[netip.AddrPort]string // port on an address -> listener that has it
 	refused []*pushv1.Refusal
 }
 
@@ -105,7 +106,7 @@ func (b *building) addListeners(listeners []*pushv1.Listener) {
 	// First those that are good, so that one which is kept takes no port from them.
 	var kept []string
 	for _, l := range listeners {
-		if err := b.addListener(l.GetName(), l.GetPort()); err != nil {
+		if err := b.readListener(l); err != nil {
 			b.refuse(pushv1.ResourceKind_RESOURCE_KIND_LISTENER, l.GetName(), err)
 			kept = append(kept, l.GetName())
 		}
@@ -115,7 +116,8 @@ func (b *building) addListeners(listeners []*pushv1.Listener) {
 	}
 }
 
-func (b *building) addListener(name string, port uint32) error {
+func (b *building) readListener(l *pushv1.Listener) error {
+	name, port := l.GetName(), l.GetPort()
 	switch {
 	case name == "":
 		return fmt.Errorf("the listener on port %d has no name", port)
@@ -124,11 +126,37 @@ func (b *building) addListener(name string, port uint32) error {
 	case port < 1 || port > 65535:
 		return fmt.Errorf("port %d of listener %q is not in 1 to 65535", port, name)
 	}
-	if other, taken := b.ports[uint16(port)]; taken {
-		return fmt.Errorf("port %d of listener %q is listener %q's", port, name, other)
+	address, err := listenAddress(l.GetAddress())
+	if err != nil {
+		return fmt.Errorf("listener %q: %w", name, err)
 	}
-	b.ports[uint16(port)] = name
-	b.plan.Listeners[name] = &Listener{Name: name, Port: uint16(port)}
+	return b.addListener(Listener{Name: name, Address: address, Port: uint16(port), MaxConnections: l.GetMaxConnections()})
+}
+
+// listenAddress reads the address of a listener; empty is the zero Addr.
+func listenAddress(text string) (netip.Addr, error) {
+	if text == "" {
+		return netip.Addr{}, nil
+	}
+	address, err := netip.ParseAddr(text)
+	switch {
+	case err != nil:
+		return address, fmt.Errorf("address %q is not an IP address", text)
+	case address.Zone() != "":
+		return address, fmt.Errorf("address %q has a zone", text)
+	}
+	return address.Unmap(), nil
+}
+
+// addListener adds a listener that has no route yet, unless another has its place.
+func (b *building) addListener(l Listener) error {
+	place := netip.AddrPortFrom(l.Address, l.Port)
+	if other, taken := b.places[place]; taken {
+		return fmt.Errorf("port %d of listener %q is listener %q's", l.Port, l.Name, other)
+	}
+	b.places[place] = l.Name
+	l.Route = nil
+	b.plan.Listeners[l.Name] = &l
 	return nil
 }
 
@@ -139,7 +167,7 @@ func (b *building) keepListener(name string) bool {
 		return true
 	}
 	before := b.old.Listeners[name]
-	return before != nil && b.addListener(name, uint32(before.Port)) == nil
+	return before != nil && b.addListener(*before) == nil
 }
 
 // addRoutes returns the names of those it refused.

@@ -6,6 +6,7 @@ package plan_test
 import (
 	"fmt"
 	"math"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -74,6 +75,7 @@ func TestBuildReadsAConfig(t *testing.T) {
 	config := good()
 	config.Routes[0].Timeouts = &pushv1.Timeouts{
 		Connect: durationpb.New(time.Second), Idle: durationpb.New(0), Lifetime: durationpb.New(time.Minute),
+		Attempt: durationpb.New(time.Millisecond),
 	}
 	config.Routes[0].OnUnavailable = pushv1.OnUnavailable_ON_UNAVAILABLE_REDISTRIBUTE
 	p := build(t, config, nil)
@@ -81,7 +83,7 @@ func TestBuildReadsAConfig(t *testing.T) {
 	if p.Generation != 7 || one != p.Routes["ns/one"] || two != p.Routes["ns/two"] || p.Listeners["tcp/2"].Port != 2 {
 		t.Errorf("got %+v", p)
 	}
-	if diff := cmp.Diff(plan.Timeouts{Connect: time.Second, Lifetime: time.Minute}, one.Timeouts); diff != "" {
+	if diff := cmp.Diff(plan.Timeouts{Connect: time.Second, Lifetime: time.Minute, Attempt: time.Millisecond}, one.Timeouts); diff != "" {
 		t.Errorf("timeouts (-want +got):\n%s", diff)
 	}
 	if diff := cmp.Diff(plan.Timeouts{Connect: 5 * time.Second, Idle: time.Hour}, two.Timeouts); diff != "" {
@@ -92,6 +94,25 @@ func TestBuildReadsAConfig(t *testing.T) {
 	}
 	if one.Pools[0] != p.Pools["a"] || one.Pools[1] != p.Pools["b"] || p.Pools["b"].Len() != 2 {
 		t.Error("the route's pools are not the plan's")
+	}
+}
+
+func TestListenersShareAPortOnDifferentAddresses(t *testing.T) {
+	config := good()
+	config.Listeners = []*pushv1.Listener{
+		{Name: "tcp/1", Port: 1, Address: "::ffff:127.0.0.1", MaxConnections: 9}, {Name: "tcp/2", Port: 1, Address: "127.0.0.2"},
+	}
+	p := build(t, config, nil)
+	want := plan.Listener{
+		Name: "tcp/1", Address: netip.MustParseAddr("127.0.0.1"), Port: 1, MaxConnections: 9, Route: p.Routes["ns/one"],
+	}
+	if *p.Listeners["tcp/1"] != want || p.Listeners["tcp/2"].Address != netip.MustParseAddr("127.0.0.2") {
+		t.Errorf("got %+v and %+v", *p.Listeners["tcp/1"], *p.Listeners["tcp/2"])
+	}
+	config.Listeners[0].Address = "nonsense"
+	now, refused := plan.Build(config, p)
+	if len(refused) != 1 || *now.Listeners["tcp/1"] != want {
+		t.Errorf("got %+v, refused:\n%s", *now.Listeners["tcp/1"], describe(refused))
 	}
 }
 
@@ -159,6 +180,17 @@ route ns/two: listener "tcp/2" is not there
 		{"port too large", func(c *pushv1.Config) { c.Listeners[1].Port = 65536; c.Routes = c.Routes[:1] }, `listener tcp/2: port 65536 of listener "tcp/2" is not in 1 to 65535
 `},
 		{"two listeners, one port", func(c *pushv1.Config) { c.Listeners[1].Port = 1; c.Routes = c.Routes[:1] }, `listener tcp/2: port 1 of listener "tcp/2" is listener "tcp/1"'s
+`},
+		{"an address that is a name", func(c *pushv1.Config) { c.Listeners[1].Address = "localhost"; c.Routes = c.Routes[:1] }, `listener tcp/2: listener "tcp/2": address "localhost" is not an IP address
+`},
+		{"an address with a zone", func(c *pushv1.Config) { c.Listeners[1].Address = "fe80::1%eth0"; c.Routes = c.Routes[:1] }, `listener tcp/2: listener "tcp/2": address "fe80::1%eth0" has a zone
+`},
+		{"two listeners, one port on one address", func(c *pushv1.Config) {
+			c.Listeners[0].Address, c.Listeners[1].Address, c.Listeners[1].Port = "127.0.0.1", "::ffff:127.0.0.1", 1
+			c.Routes = c.Routes[:1]
+		}, `listener tcp/2: port 1 of listener "tcp/2" is listener "tcp/1"'s
+`},
+		{"negative timeout of an attempt", func(c *pushv1.Config) { c.Routes[0].Timeouts = &pushv1.Timeouts{Attempt: durationpb.New(-1)} }, `route ns/one: timeout of one attempt to connect -1ns is negative
 `},
 		{"listener twice", func(c *pushv1.Config) { c.Listeners = append(c.Listeners, c.Listeners[1]) }, `listener tcp/2: listener "tcp/2" is there twice
 `},

@@ -10,6 +10,7 @@
 package plan
 
 import (
+	"net/netip"
 	"time"
 
 	"github.com/wye-dev/wye/proxy/balancer"
@@ -29,9 +30,11 @@ type Plan struct {
 
 // Listener is a port to accept on.
 type Listener struct {
-	Name  string
-	Port  uint16
-	Route *Route // nil: connections are refused
+	Name           string
+	Address        netip.Addr // the zero Addr leaves it to who listens
+	Port           uint16
+	MaxConnections uint32 // at a time; 0: no limit
+	Route          *Route // nil: connections are refused
 }
 
 // Route says where the connections of a listener go.
@@ -51,6 +54,7 @@ type Timeouts struct {
 	Connect  time.Duration // of all dials of a connection together, above 0
 	Idle     time.Duration // 0: never
 	Lifetime time.Duration // 0: no limit
+	Attempt  time.Duration // of one dial, if it may not have a share of what is left of Connect; 0: it may
 }
 
 // Defaults of the timeouts that a route leaves open.

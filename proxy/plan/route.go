@@ -160,7 +160,11 @@ func timeouts(t *pushv1.Timeouts) (Timeouts, error) {
 	if err != nil {
 		return Timeouts{}, err
 	}
-	return Timeouts{Connect: connect, Idle: idle, Lifetime: lifetime}, nil
+	attempt, err := duration("timeout of one attempt to connect", t.GetAttempt(), 0)
+	if err != nil {
+		return Timeouts{}, err
+	}
+	return Timeouts{Connect: connect, Idle: idle, Lifetime: lifetime, Attempt: attempt}, nil
 }
 
 func duration(what string, d *durationpb.Duration, unset time.Duration) (time.Duration, error) {

@@ -41,12 +41,18 @@ func KeepAlive() net.KeepAliveConfig {
 	return net.KeepAliveConfig{Enable: true, Idle: 60 * time.Second, Interval: 15 * time.Second, Count: 4}
 }
 
-// Connect connects c to an endpoint of pool before deadline and notes in c the
+// Limits of the time that connecting may take.
+type Limits struct {
+	Deadline time.Time     // of all attempts together
+	Attempt  time.Duration // of each; 0: a share of what is left, so that there is time for others
+}
+
+// Connect connects c to an endpoint of pool within limits and notes in c the
 // endpoint, the attempts and the last error. With the outcome Open, the
 // connection and the lease, which is opened, are the caller's. Otherwise the
 // outcome says why there is none: NoEndpoints, ConnectFailed, ConnectTimeout, or
 // DrainDeadline when ctx ended.
-func (d *Dialer) Connect(ctx context.Context, pool *balancer.Pool, deadline time.Time, c *flow.Conn) (*net.TCPConn, balancer.Lease, flow.Outcome) {
+func (d *Dialer) Connect(ctx context.Context, pool *balancer.Pool, limits Limits, c *flow.Conn) (*net.TCPConn, balancer.Lease, flow.Outcome) {
 	var room [4]*balancer.Endpoint
 	tried := room[:0]
 	for {
@@ -55,7 +61,7 @@ func (d *Dialer) Connect(ctx context.Context, pool *balancer.Pool, deadline time
 			return nil, lease, exhausted(len(tried))
 		}
 		tried = append(tried, lease.Endpoint())
-		conn, err := d.attempt(ctx, lease.Endpoint().Addr(), attemptTime(time.Until(deadline), pool.Len()-len(tried)))
+		conn, err := d.attempt(ctx, lease.Endpoint().Addr(), limits.attempt(pool.Len()-len(tried)))
 		c.Dials++
 		if err == nil {
 			lease.Opened()
@@ -64,7 +70,7 @@ func (d *Dialer) Connect(ctx context.Context, pool *balancer.Pool, deadline time
 		}
 		lease.Release()
 		c.Err = err
-		if outcome := wait(ctx, deadline, len(tried)); outcome != flow.Open {
+		if outcome := wait(ctx, limits.Deadline, len(tried)); outcome != flow.Open {
 			return nil, lease, outcome
 		}
 	}
@@ -77,9 +83,12 @@ func exhausted(tried int) flow.Outcome {
 	return flow.ConnectFailed
 }
 
-// attemptTime is the time for one attempt when others endpoints could be tried
-// after it and left is the time for all.
-func attemptTime(left time.Duration, others int) time.Duration {
+// attempt is the time for one attempt when others endpoints could be tried after it.
+func (l Limits) attempt(others int) time.Duration {
+	left := time.Until(l.Deadline)
+	if l.Attempt > 0 {
+		return min(l.Attempt, left)
+	}
 	parts := time.Duration(min(others+1, attemptParts))
 	return min(max(left/parts, attemptLeast), left)
 }

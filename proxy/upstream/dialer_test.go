@@ -53,7 +53,7 @@ func (n *network) dial(ctx context.Context, to netip.AddrPort) (*net.TCPConn, er
 func connect(ctx context.Context, n *network, p *balancer.Pool, within time.Duration) (*flow.Conn, flow.Outcome) {
 	c := &flow.Conn{}
 	d := &upstream.Dialer{Dial: n.dial}
-	_, lease, outcome := d.Connect(ctx, p, time.Now().Add(within), c)
+	_, lease, outcome := d.Connect(ctx, p, upstream.Limits{Deadline: time.Now().Add(within)}, c)
 	lease.Release()
 	return c, outcome
 }
@@ -122,6 +122,22 @@ func TestABlackHoleLeavesTimeForOthers(t *testing.T) {
 	})
 }
 
+func TestAnAttemptEndsWithItsOwnLimit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := &network{silent: true}
+		c := &flow.Conn{}
+		limits := upstream.Limits{Deadline: time.Now().Add(time.Minute), Attempt: 500 * time.Millisecond}
+		_, lease, outcome := (&upstream.Dialer{Dial: n.dial}).Connect(t.Context(), pool(2), limits, c)
+		lease.Release()
+		if outcome != flow.ConnectFailed || c.Dials != 2 {
+			t.Errorf("outcome %s after %d dials", outcome, c.Dials)
+		}
+		if left := time.Until(limits.Deadline); left != 59*time.Second {
+			t.Errorf("two attempts left %s of a minute, want 59s", left)
+		}
+	})
+}
+
 func TestAFailedAttemptLeavesNoLoad(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := pool(3)
@@ -153,7 +169,7 @@ func TestConnectOverLoopback(t *testing.T) {
 	to := l.Addr().(*net.TCPAddr).AddrPort()
 	p := balancer.NewPool("p", []balancer.Target{{Addr: to, Weight: 1}}, nil)
 	c := &flow.Conn{}
-	conn, lease, outcome := new(upstream.Dialer).Connect(t.Context(), p, time.Now().Add(time.Minute), c)
+	conn, lease, outcome := new(upstream.Dialer).Connect(t.Context(), p, upstream.Limits{Deadline: time.Now().Add(time.Minute)}, c)
 	if outcome != flow.Open {
 		t.Fatalf("outcome %s: %v", outcome, c.Err)
 	}
@@ -163,7 +179,7 @@ func TestConnectOverLoopback(t *testing.T) {
 	}
 	lease.Release()
 	l.Close()
-	if _, _, outcome = new(upstream.Dialer).Connect(t.Context(), p, time.Now().Add(time.Minute), c); outcome != flow.ConnectFailed || !errors.Is(c.Err, syscall.ECONNREFUSED) {
+	if _, _, outcome = new(upstream.Dialer).Connect(t.Context(), p, upstream.Limits{Deadline: time.Now().Add(time.Minute)}, c); outcome != flow.ConnectFailed || !errors.Is(c.Err, syscall.ECONNREFUSED) {
 		t.Errorf("outcome %s, %v, want connect_failed", outcome, c.Err)
 	}
 }

@@ -692,11 +692,15 @@ func (x *Config) GetRetained() []string {
 
 // Listener is a port on which a proxy accepts.
 type Listener struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`  // "tcp/PORT"
-	Port          uint32                 `protobuf:"varint,2,opt,name=port,proto3" json:"port,omitempty"` // 1..65535
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Name  string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`  // "tcp/PORT", or "tcp/ADDRESS:PORT" when it has an address
+	Port  uint32                 `protobuf:"varint,2,opt,name=port,proto3" json:"port,omitempty"` // 1..65535
+	// IP address to accept on, without brackets or zone. Empty: the proxy's own choice.
+	Address string `protobuf:"bytes,3,opt,name=address,proto3" json:"address,omitempty"`
+	// Connections served at a time; others wait to be accepted. 0: no limit.
+	MaxConnections uint32 `protobuf:"varint,4,opt,name=max_connections,json=maxConnections,proto3" json:"max_connections,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *Listener) Reset() {
@@ -739,6 +743,20 @@ func (x *Listener) GetName() string {
 func (x *Listener) GetPort() uint32 {
 	if x != nil {
 		return x.Port
+	}
+	return 0
+}
+
+func (x *Listener) GetAddress() string {
+	if x != nil {
+		return x.Address
+	}
+	return ""
+}
+
+func (x *Listener) GetMaxConnections() uint32 {
+	if x != nil {
+		return x.MaxConnections
 	}
 	return 0
 }
@@ -834,6 +852,7 @@ type Timeouts struct {
 	Connect       *durationpb.Duration   `protobuf:"bytes,1,opt,name=connect,proto3" json:"connect,omitempty"`   // of all dials of a connection together; unset: 5s
 	Idle          *durationpb.Duration   `protobuf:"bytes,2,opt,name=idle,proto3" json:"idle,omitempty"`         // no byte either way; unset: 1h; 0: never
 	Lifetime      *durationpb.Duration   `protobuf:"bytes,3,opt,name=lifetime,proto3" json:"lifetime,omitempty"` // of an established connection; unset or 0: no limit
+	Attempt       *durationpb.Duration   `protobuf:"bytes,4,opt,name=attempt,proto3" json:"attempt,omitempty"`   // of one dial; unset or 0: a share of what is left of connect
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -885,6 +904,13 @@ func (x *Timeouts) GetIdle() *durationpb.Duration {
 func (x *Timeouts) GetLifetime() *durationpb.Duration {
 	if x != nil {
 		return x.Lifetime
+	}
+	return nil
+}
+
+func (x *Timeouts) GetAttempt() *durationpb.Duration {
+	if x != nil {
+		return x.Attempt
 	}
 	return nil
 }
@@ -1504,21 +1530,24 @@ const file_api_push_v1_push_proto_rawDesc = "" +
 	"\tlisteners\x18\x02 \x03(\v2\x15.wye.push.v1.ListenerR\tlisteners\x12*\n" +
 	"\x06routes\x18\x03 \x03(\v2\x12.wye.push.v1.RouteR\x06routes\x12'\n" +
 	"\x05pools\x18\x04 \x03(\v2\x11.wye.push.v1.PoolR\x05pools\x12\x1a\n" +
-	"\bretained\x18\x05 \x03(\tR\bretained\"2\n" +
+	"\bretained\x18\x05 \x03(\tR\bretained\"u\n" +
 	"\bListener\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
-	"\x04port\x18\x02 \x01(\rR\x04port\"\xe8\x01\n" +
+	"\x04port\x18\x02 \x01(\rR\x04port\x12\x18\n" +
+	"\aaddress\x18\x03 \x01(\tR\aaddress\x12'\n" +
+	"\x0fmax_connections\x18\x04 \x01(\rR\x0emaxConnections\"\xe8\x01\n" +
 	"\x05Route\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x1a\n" +
 	"\blistener\x18\x02 \x01(\tR\blistener\x12\x12\n" +
 	"\x04hash\x18\x03 \x01(\tR\x04hash\x12%\n" +
 	"\x04tree\x18\x04 \x01(\v2\x11.wye.push.v1.TreeR\x04tree\x121\n" +
 	"\btimeouts\x18\x05 \x01(\v2\x15.wye.push.v1.TimeoutsR\btimeouts\x12A\n" +
-	"\x0eon_unavailable\x18\x06 \x01(\x0e2\x1a.wye.push.v1.OnUnavailableR\ronUnavailable\"\xa5\x01\n" +
+	"\x0eon_unavailable\x18\x06 \x01(\x0e2\x1a.wye.push.v1.OnUnavailableR\ronUnavailable\"\xda\x01\n" +
 	"\bTimeouts\x123\n" +
 	"\aconnect\x18\x01 \x01(\v2\x19.google.protobuf.DurationR\aconnect\x12-\n" +
 	"\x04idle\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\x04idle\x125\n" +
-	"\blifetime\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\blifetime\"\x84\x02\n" +
+	"\blifetime\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\blifetime\x123\n" +
+	"\aattempt\x18\x04 \x01(\v2\x19.google.protobuf.DurationR\aattempt\"\x84\x02\n" +
 	"\x04Tree\x12$\n" +
 	"\x03neg\x18\x01 \x01(\v2\x10.wye.push.v1.NegH\x00R\x03neg\x12'\n" +
 	"\x04fail\x18\x02 \x01(\v2\x11.wye.push.v1.FailH\x00R\x04fail\x12*\n" +
@@ -1625,23 +1654,24 @@ var file_api_push_v1_push_proto_depIdxs = []int32{
 	23, // 16: wye.push.v1.Timeouts.connect:type_name -> google.protobuf.Duration
 	23, // 17: wye.push.v1.Timeouts.idle:type_name -> google.protobuf.Duration
 	23, // 18: wye.push.v1.Timeouts.lifetime:type_name -> google.protobuf.Duration
-	14, // 19: wye.push.v1.Tree.neg:type_name -> wye.push.v1.Neg
-	15, // 20: wye.push.v1.Tree.fail:type_name -> wye.push.v1.Fail
-	16, // 21: wye.push.v1.Tree.empty:type_name -> wye.push.v1.Empty
-	17, // 22: wye.push.v1.Tree.leaf:type_name -> wye.push.v1.Leaf
-	18, // 23: wye.push.v1.Tree.alt:type_name -> wye.push.v1.Alt
-	19, // 24: wye.push.v1.Tree.union:type_name -> wye.push.v1.Union
-	13, // 25: wye.push.v1.Alt.trees:type_name -> wye.push.v1.Tree
-	20, // 26: wye.push.v1.Union.trees:type_name -> wye.push.v1.Weighted
-	13, // 27: wye.push.v1.Weighted.tree:type_name -> wye.push.v1.Tree
-	22, // 28: wye.push.v1.Pool.endpoints:type_name -> wye.push.v1.Endpoint
-	3,  // 29: wye.push.v1.ConfigPush.Sync:input_type -> wye.push.v1.SyncRequest
-	8,  // 30: wye.push.v1.ConfigPush.Sync:output_type -> wye.push.v1.Update
-	30, // [30:31] is the sub-list for method output_type
-	29, // [29:30] is the sub-list for method input_type
-	29, // [29:29] is the sub-list for extension type_name
-	29, // [29:29] is the sub-list for extension extendee
-	0,  // [0:29] is the sub-list for field type_name
+	23, // 19: wye.push.v1.Timeouts.attempt:type_name -> google.protobuf.Duration
+	14, // 20: wye.push.v1.Tree.neg:type_name -> wye.push.v1.Neg
+	15, // 21: wye.push.v1.Tree.fail:type_name -> wye.push.v1.Fail
+	16, // 22: wye.push.v1.Tree.empty:type_name -> wye.push.v1.Empty
+	17, // 23: wye.push.v1.Tree.leaf:type_name -> wye.push.v1.Leaf
+	18, // 24: wye.push.v1.Tree.alt:type_name -> wye.push.v1.Alt
+	19, // 25: wye.push.v1.Tree.union:type_name -> wye.push.v1.Union
+	13, // 26: wye.push.v1.Alt.trees:type_name -> wye.push.v1.Tree
+	20, // 27: wye.push.v1.Union.trees:type_name -> wye.push.v1.Weighted
+	13, // 28: wye.push.v1.Weighted.tree:type_name -> wye.push.v1.Tree
+	22, // 29: wye.push.v1.Pool.endpoints:type_name -> wye.push.v1.Endpoint
+	3,  // 30: wye.push.v1.ConfigPush.Sync:input_type -> wye.push.v1.SyncRequest
+	8,  // 31: wye.push.v1.ConfigPush.Sync:output_type -> wye.push.v1.Update
+	31, // [31:32] is the sub-list for method output_type
+	30, // [30:31] is the sub-list for method input_type
+	30, // [30:30] is the sub-list for extension type_name
+	30, // [30:30] is the sub-list for extension extendee
+	0,  // [0:30] is the sub-list for field type_name
 }
 
 func init() { file_api_push_v1_push_proto_init() }
