@@ -1,8 +1,9 @@
 // Copyright The Wye Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package proxy is the data plane of Wye as a whole: Run serves what the
-// controller says until it is told to stop, and then lets the connections end.
+// Package proxy is the data plane of Wye as a whole: Run serves what its source of
+// config says until it is told to stop, and then lets the connections end. The
+// source is the controller of a fleet, unless it is given another one.
 // It puts the stages together and owns their goroutines; it decides nothing
 // about a connection itself.
 package proxy
@@ -32,6 +33,9 @@ import (
 type Options struct {
 	// Config says where config comes from. Plane and Log are filled in by Run.
 	Config apply.Options
+	// Source makes what config comes from in place of a controller. Nil: Config
+	// says it all.
+	Source func(Host) Source
 	// Bind is the address that the routes' ports are opened on. The zero Addr
 	// is every address of the machine, IPv4 and IPv6.
 	Bind netip.Addr
@@ -55,7 +59,9 @@ var errHurried = errors.New("told to end at once")
 // ends, which ends them at once. The error is nil after a drain, also when the
 // deadline had to end connections.
 func Run(ctx context.Context, o Options) error {
-	s := newServer(o)
+	ctx, end := context.WithCancel(ctx)
+	defer end()
+	s := newServer(o, end)
 
 	// 1. Admin first: probes see a proxy that starts, and /ready says what it waits for.
 	adminCtx, stopAdmin := context.WithCancel(context.WithoutCancel(ctx))
@@ -63,34 +69,32 @@ func Run(ctx context.Context, o Options) error {
 	adminEnd := make(chan error, 1)
 	go func() { adminEnd <- s.serveAdmin(adminCtx) }()
 
-	// 2. What was good last is served at once, without waiting for anybody.
-	s.client.Restore()
-
-	// 3. Then the controller is followed.
+	// 2. Then the source of config is followed.
 	followCtx, unfollow := context.WithCancel(ctx)
 	defer unfollow()
 	var following sync.WaitGroup
-	following.Go(func() { s.client.Run(followCtx) })
+	following.Go(func() { s.source.Run(followCtx) })
 
-	// 4. Serve.
+	// 3. Serve.
 	var broken error
 	select {
 	case <-o.Drain:
+	case <-s.told:
 	case <-ctx.Done():
 	case broken = <-adminEnd: // nobody could tell how the proxy is
 	}
 
-	// 5. Not ready any more, but still accepting, and still following the controller.
+	// 4. Not ready any more, but still accepting, and still following the source.
 	s.draining.Store(true)
 	o.Log.Info("draining", "delay", o.DrainDelay, "deadline", o.DrainDeadline, "connections", s.set.Active())
 	wait(ctx, o.DrainDelay)
 
-	// 6. No more config, no more connections, and the end of those that are left.
+	// 5. No more config, no more connections, and the end of those that are left.
 	unfollow()
 	following.Wait()
 	hurried := s.drain(ctx)
 
-	// 7. Admin last.
+	// 6. Admin last.
 	stopAdmin()
 	if broken == nil {
 		broken = <-adminEnd
@@ -102,13 +106,15 @@ func Run(ctx context.Context, o Options) error {
 type server struct {
 	Options
 	set      *listener.Set
-	client   *apply.Client
+	source   Source
 	registry *prometheus.Registry
+	told     chan struct{} // closed when the source says that the proxy is to drain
 	draining atomic.Bool
 }
 
-func newServer(o Options) *server {
-	s := &server{Options: o, registry: prometheus.NewRegistry()}
+// newServer makes the parts; end ends Run's context.
+func newServer(o Options, end func()) *server {
+	s := &server{Options: o, registry: prometheus.NewRegistry(), told: make(chan struct{})}
 	s.registry.MustRegister(
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
@@ -117,25 +123,28 @@ func newServer(o Options) *server {
 		Address:    o.Bind,
 		Log:        o.Log,
 		Metrics:    metrics.New(s.registry),
-		OnRefusals: func([]*pushv1.Refusal) { s.client.Recheck() },
+		OnRefusals: func([]*pushv1.Refusal) { s.source.Recheck() },
 	})
-	config := o.Config
-	config.Plane, config.Log = &plane{set: s.set}, o.Log
-	s.client = apply.New(config)
-	s.registry.MustRegister(admin.NewCollector(s.client.Status))
+	source := o.Source
+	if source == nil {
+		source = pushed(o.Config)
+	}
+	s.source = source(Host{
+		Plane:    &plane{set: s.set},
+		Metrics:  s.registry,
+		Draining: s.draining.Load,
+		Active:   s.set.Active,
+		Drain:    sync.OnceFunc(func() { close(s.told) }),
+		End:      end,
+		Log:      o.Log,
+	})
 	return s
 }
 
 // serveAdmin answers on the admin port until ctx ends.
 func (s *server) serveAdmin(ctx context.Context) error {
 	s.Log.Info("admin listening", "address", s.Admin.Addr().String())
-	return admin.Serve(ctx, s.Admin, admin.Options{
-		Status:   s.client.Status,
-		Draining: s.draining.Load,
-		Active:   s.set.Active,
-		Metrics:  s.registry,
-		Log:      s.Log,
-	})
+	return admin.Serve(ctx, s.Admin, s.source.Handler(), s.Log)
 }
 
 // drain closes the listeners and waits for the connections, at most until the

@@ -3,7 +3,7 @@
 
 // Package admin shows the state of a proxy over HTTP: /live, /ready, /metrics
 // and /config. It only reads; nothing about a proxy can be changed through it,
-// and no secret of a config leaves it.
+// and no secret of a config leaves it. Its parts serve those who have more to offer.
 package admin
 
 import (
@@ -34,7 +34,7 @@ const (
 	stopTimeout = time.Second
 )
 
-// Options say what is shown. All are required.
+// Options of Handler. All are required.
 type Options struct {
 	Status   func() apply.Status
 	Draining func() bool // the proxy is on its way out
@@ -43,16 +43,16 @@ type Options struct {
 	Log      *slog.Logger
 }
 
-// Serve answers on l until ctx ends, and closes l.
-func Serve(ctx context.Context, l net.Listener, o Options) error {
+// Serve has h answer on l until ctx ends, and closes l.
+func Serve(ctx context.Context, l net.Listener, h http.Handler, log *slog.Logger) error {
 	server := &http.Server{
-		Handler:           Handler(o),
+		Handler:           h,
 		ReadHeaderTimeout: headerTimeout,
 		ReadTimeout:       readTimeout,
 		WriteTimeout:      writeTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeader,
-		ErrorLog:          slog.NewLogLogger(o.Log.Handler(), slog.LevelDebug),
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(l) }()
@@ -75,18 +75,23 @@ func Serve(ctx context.Context, l net.Listener, o Options) error {
 // Handler answers GET and HEAD of the four paths: 404 to others, 405 to other methods.
 func Handler(o Options) http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /live", o.live)
+	mux.HandleFunc("GET /live", Live)
 	mux.HandleFunc("GET /ready", o.ready)
-	mux.Handle("GET /config", limit(maxScrapes, o.config))
-	mux.Handle("GET /metrics", promhttp.HandlerFor(o.Metrics, promhttp.HandlerOpts{
-		ErrorLog:            slog.NewLogLogger(o.Log.Handler(), slog.LevelWarn),
-		MaxRequestsInFlight: maxScrapes,
-	}))
+	mux.Handle("GET /config", Limit(o.config))
+	mux.Handle("GET /metrics", Metrics(o.Metrics, o.Log))
 	return mux
 }
 
-// live answers as long as the process works at all.
-func (o Options) live(w http.ResponseWriter, _ *http.Request) { say(w, http.StatusOK, "live") }
+// Live answers as long as the process works at all.
+func Live(w http.ResponseWriter, _ *http.Request) { Say(w, http.StatusOK, "live") }
+
+// Metrics shows metrics to at most a few at once.
+func Metrics(metrics prometheus.Gatherer, log *slog.Logger) http.Handler {
+	return promhttp.HandlerFor(metrics, promhttp.HandlerOpts{
+		ErrorLog:            slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+		MaxRequestsInFlight: maxScrapes,
+	})
+}
 
 // ready answers 200 while new connections are welcome:
 //  1. not while draining;
@@ -97,35 +102,36 @@ func (o Options) ready(w http.ResponseWriter, _ *http.Request) {
 	s := o.Status()
 	switch {
 	case o.Draining():
-		say(w, http.StatusServiceUnavailable, fmt.Sprintf("draining: %d connections are left", o.Active()))
+		Say(w, http.StatusServiceUnavailable, fmt.Sprintf("draining: %d connections are left", o.Active()))
 	case s.Config == nil && s.Connected:
-		say(w, http.StatusServiceUnavailable, "no config: the controller has not sent one yet, no saved config")
+		Say(w, http.StatusServiceUnavailable, "no config: the controller has not sent one yet, no saved config")
 	case s.Config == nil:
-		say(w, http.StatusServiceUnavailable, fmt.Sprintf("no config: controller away since %s (%v), no saved config",
+		Say(w, http.StatusServiceUnavailable, fmt.Sprintf("no config: controller away since %s (%v), no saved config",
 			s.Since.UTC().Format(time.RFC3339), s.Away))
 	default:
-		say(w, http.StatusOK, fmt.Sprintf("ready: generation %d from %s, %d refused",
+		Say(w, http.StatusOK, fmt.Sprintf("ready: generation %d from %s, %d refused",
 			s.Config.GetGeneration(), s.Source, len(s.Refused)))
 	}
 }
 
-func say(w http.ResponseWriter, code int, text string) {
+// Say answers with a line of text.
+func Say(w http.ResponseWriter, code int, text string) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(code)
 	fmt.Fprintln(w, text)
 }
 
-// limit answers 503 when most requests are being answered already.
-func limit(most int, next http.HandlerFunc) http.Handler {
-	slots := make(chan struct{}, most)
+// Limit answers 503 when next answers a few requests already.
+func Limit(next http.HandlerFunc) http.Handler {
+	slots := make(chan struct{}, maxScrapes)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		select {
 		case slots <- struct{}{}:
 			defer func() { <-slots }()
 			next(w, r)
 		default:
-			say(w, http.StatusServiceUnavailable, "too many requests at once")
+			Say(w, http.StatusServiceUnavailable, "too many requests at once")
 		}
 	})
 }

@@ -186,7 +186,7 @@ func TestServeEndsWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	done := make(chan error, 1)
-	go func() { done <- admin.Serve(ctx, l, options(serving, false)) }()
+	go func() { done <- admin.Serve(ctx, l, handler(serving, false), slog.New(slog.DiscardHandler)) }()
 
 	answer, err := http.Get("http://" + l.Addr().String() + "/ready")
 	if err != nil {

@@ -40,9 +40,14 @@ type savedView struct {
 func (o Options) config(w http.ResponseWriter, _ *http.Request) {
 	text, err := show(o.Status())
 	if err != nil {
-		say(w, http.StatusInternalServerError, err.Error())
+		Say(w, http.StatusInternalServerError, err.Error())
 		return
 	}
+	SayJSON(w, text)
+}
+
+// SayJSON answers with JSON.
+func SayJSON(w http.ResponseWriter, text []byte) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	_, _ = w.Write(append(text, '\n')) // a client that went away is no matter
@@ -55,25 +60,38 @@ func show(s apply.Status) ([]byte, error) {
 		Generation: s.Config.GetGeneration(),
 		Controller: controllerView{Connected: s.Connected, Since: s.Since.UTC(), Error: text(s.Away)},
 		Saved:      savedView{Generation: s.Saved, Error: text(s.SaveError)},
-		Refused:    []json.RawMessage{},
 	}
-	for _, r := range s.Refused {
-		refusal, err := protojson.Marshal(r)
-		if err != nil {
-			return nil, err
-		}
-		v.Refused = append(v.Refused, refusal)
+	var err error
+	if v.Refused, err = RefusedJSON(s.Refused); err != nil {
+		return nil, err
 	}
-	if s.Config != nil {
-		shown := proto.CloneOf[*pushv1.Config](s.Config)
-		redact(shown.ProtoReflect())
-		config, err := protojson.Marshal(shown)
-		if err != nil {
-			return nil, err
-		}
-		v.Config = config
+	if v.Config, err = ConfigJSON(s.Config); err != nil {
+		return nil, err
 	}
 	return json.MarshalIndent(v, "", "  ")
+}
+
+// ConfigJSON is a config without its secrets; null when there is none.
+func ConfigJSON(config *pushv1.Config) (json.RawMessage, error) {
+	if config == nil {
+		return nil, nil
+	}
+	shown := proto.CloneOf(config)
+	redact(shown.ProtoReflect())
+	return protojson.Marshal(shown)
+}
+
+// RefusedJSON is a list of refusals.
+func RefusedJSON(refused []*pushv1.Refusal) ([]json.RawMessage, error) {
+	list := []json.RawMessage{}
+	for _, r := range refused {
+		text, err := protojson.Marshal(r)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, text)
+	}
+	return list, nil
 }
 
 // text is an error's, empty for none.

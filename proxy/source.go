@@ -1,0 +1,72 @@
+// Copyright The Wye Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package proxy
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/wye-dev/wye/proxy/admin"
+	"github.com/wye-dev/wye/proxy/apply"
+)
+
+// Source is where config comes from. It is told nothing of connections.
+type Source interface {
+	// Run puts config into service until ctx ends: at once what is known from
+	// before, and then what is new. What is served stays when it returns.
+	Run(ctx context.Context)
+	// Recheck says that the plane's refusals have changed by themselves. It does
+	// not block, and may be called at any time.
+	Recheck()
+	// Handler answers on the admin port.
+	Handler() http.Handler
+}
+
+// Host is what a Source finds in its proxy.
+type Host struct {
+	Plane    apply.Plane
+	Metrics  *prometheus.Registry // of what /metrics shows, the data plane's among it
+	Draining func() bool          // the proxy is on its way out
+	Active   func() int           // connections being served
+	Drain    func()               // has the proxy drain, as Options.Drain does
+	End      func()               // ends all connections at once, and Run with an error
+	Log      *slog.Logger
+}
+
+// pushed makes the source that is the controller of a fleet.
+func pushed(config apply.Options) func(Host) Source {
+	return func(h Host) Source {
+		config.Plane, config.Log = h.Plane, h.Log
+		f := &follower{client: apply.New(config), host: h}
+		h.Metrics.MustRegister(admin.NewCollector(f.client.Status))
+		return f
+	}
+}
+
+// follower is a Source that follows a controller.
+type follower struct {
+	client *apply.Client
+	host   Host
+}
+
+// Run serves what was good last without waiting for anybody, and then follows.
+func (f *follower) Run(ctx context.Context) {
+	f.client.Restore()
+	f.client.Run(ctx)
+}
+
+func (f *follower) Recheck() { f.client.Recheck() }
+
+func (f *follower) Handler() http.Handler {
+	return admin.Handler(admin.Options{
+		Status:   f.client.Status,
+		Draining: f.host.Draining,
+		Active:   f.host.Active,
+		Metrics:  f.host.Metrics,
+		Log:      f.host.Log,
+	})
+}
