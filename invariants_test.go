@@ -23,6 +23,7 @@ var flow = map[string][]string{
 	"api/push/v1":  {},
 	"dtab":         {},
 	"dtab/lint":    {"dtab"},
+	"document":     {"dtab"}, // configuration files
 
 	// Discovery.
 	"namer":         {"dtab"},
@@ -30,6 +31,7 @@ var flow = map[string][]string{
 	"namer/inet":    {"dtab", "namer"},
 	"namer/k8s":     {"dtab", "namer"},
 	"namer/rewrite": {"dtab", "namer"},
+	"namer/mounts":  {"document", "dtab", "namer", "namer/fs", "namer/inet", "namer/rewrite"},
 
 	// namerd's interfaces over a store.
 	"namerd/names":      {"dtab", "namer"},
@@ -37,7 +39,7 @@ var flow = map[string][]string{
 	"namerd/inmemory":   {"dtab", "namerd"},
 	"namerd/kubernetes": {"api/v1alpha1", "dtab", "namer", "namerd"},
 	"namerd/boundnames": {"dtab"},
-	"namerd/config":     {"dtab"},
+	"namerd/config":     {"document", "dtab", "namer/mounts"},
 	"namerd/admin":      {},
 
 	// The control plane.
@@ -82,7 +84,7 @@ var flow = map[string][]string{
 	"cmd/wye-controller": {"api/v1alpha1", "controllers"},
 	"cmd/wye-proxy":      {"proxy", "proxy/apply"},
 	"cmd/wye-namerd": {
-		"dtab", "namer", "namer/fs", "namer/inet", "namer/rewrite",
+		"document", "dtab", "namer/mounts",
 		"namerd", "namerd/admin", "namerd/boundnames", "namerd/config", "namerd/inmemory",
 	},
 

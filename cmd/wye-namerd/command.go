@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/wye-dev/wye/document"
 	"github.com/wye-dev/wye/namerd/config"
 )
 
@@ -121,7 +122,7 @@ func load(name string, stdin io.Reader) (*config.Config, error) {
 		defer file.Close()
 		in = file
 	}
-	text, err := io.ReadAll(io.LimitReader(in, config.MaxText+1))
+	text, err := io.ReadAll(io.LimitReader(in, document.MaxText+1))
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", name, err)
 	}

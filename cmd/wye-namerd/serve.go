@@ -5,7 +5,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"net"
 	"net/netip"
@@ -15,10 +14,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/wye-dev/wye/dtab"
-	"github.com/wye-dev/wye/namer"
-	"github.com/wye-dev/wye/namer/fs"
-	"github.com/wye-dev/wye/namer/inet"
-	"github.com/wye-dev/wye/namer/rewrite"
+	"github.com/wye-dev/wye/namer/mounts"
 	"github.com/wye-dev/wye/namerd"
 	"github.com/wye-dev/wye/namerd/admin"
 	"github.com/wye-dev/wye/namerd/boundnames"
@@ -34,17 +30,18 @@ func serve(ctx context.Context, c *config.Config, log *slog.Logger) error {
 
 	// 1. Tables and namers.
 	store := inmemory.New(tables(c))
-	discovery, err := discover(c)
+	namers, err := mounts.Open(c.Namers)
 	if err != nil {
-		return err
+		return configError{err}
 	}
+	names := boundNames(c.Namers)
 
 	// 2. The interface over them.
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	server, err := namerd.NewServer(namerd.Options{
 		Tables: store, Access: namerd.Everybody(store),
-		Namers: discovery.mounts, BoundNames: discovery.names,
+		Namers: namers.Mounts, BoundNames: names,
 		Metrics: registry, Log: log,
 	})
 	if err != nil {
@@ -62,9 +59,8 @@ func serve(ctx context.Context, c *config.Config, log *slog.Logger) error {
 
 	// 4. Go.
 	group, ctx := errgroup.WithContext(ctx)
-	for _, run := range append(discovery.run, discovery.names.Run) {
-		group.Go(func() error { return run(ctx) })
-	}
+	group.Go(func() error { return namers.Run(ctx) })
+	group.Go(func() error { return names.Run(ctx) })
 	log.Info("serving", "kind", "admin", "address", listeners[0].Addr().String())
 	group.Go(func() error { return namerd.Serve(ctx, listeners[0], administration, log) })
 	for i, ln := range listeners[1:] {
@@ -87,37 +83,15 @@ func tables(c *config.Config) map[string]dtab.Dtab {
 	return tables
 }
 
-// discovery is what the namers of a configuration come to.
-type discovery struct {
-	mounts []namer.Mount
-	run    []func(context.Context) error
-	names  *boundnames.Files
-}
-
-func discover(c *config.Config) (discovery, error) {
-	hosts := inet.New(inet.Options{})
-	d := discovery{mounts: hosts.Mounts(), run: []func(context.Context) error{hosts.Run}}
+// boundNames lists the names of namers that enumerate theirs.
+func boundNames(namers []mounts.Namer) *boundnames.Files {
 	var roots []boundnames.Root
-	for _, n := range c.Namers {
-		switch n.Kind {
-		case config.KindFS:
-			files, err := fs.New(fs.Options{Root: n.RootDir, Prefix: n.Mount()})
-			if err != nil {
-				return d, configError{fmt.Errorf("namer %s: %w", n.Kind, err)}
-			}
-			d.mounts = append(d.mounts, files.Mount())
-			d.run = append(d.run, files.Run)
+	for _, n := range namers {
+		if n.Kind == mounts.KindFS {
 			roots = append(roots, boundnames.Root{Dir: n.RootDir, Prefix: n.Mount()})
-		case config.KindRewrite:
-			names, err := rewrite.New(rewrite.Options{Prefix: n.Mount(), Pattern: n.Pattern, Name: n.Name})
-			if err != nil {
-				return d, configError{fmt.Errorf("namer %s: %w", n.Kind, err)}
-			}
-			d.mounts = append(d.mounts, names.Mount())
 		}
 	}
-	d.names = boundnames.New(roots...)
-	return d, nil
+	return boundnames.New(roots...)
 }
 
 // listenAll opens all ports, or none.

@@ -11,13 +11,12 @@ import (
 	"net/netip"
 
 	"github.com/wye-dev/wye/dtab"
+	"github.com/wye-dev/wye/namer/mounts"
 )
 
 // Kinds that can be configured.
 const (
 	KindInMemory       = "io.l5d.inMemory"
-	KindFS             = "io.l5d.fs"
-	KindRewrite        = "io.l5d.rewrite"
 	KindHTTPController = "io.l5d.httpController"
 	KindPrometheus     = "io.l5d.prometheus"
 )
@@ -36,7 +35,7 @@ func loopback(port uint16) netip.AddrPort {
 type Config struct {
 	Admin      netip.AddrPort
 	Namespaces []Namespace // of the storage io.l5d.inMemory, in order of the file
-	Namers     []Namer
+	Namers     []mounts.Namer
 	Interfaces []netip.AddrPort // of io.l5d.httpController; one at least
 }
 
@@ -46,20 +45,6 @@ type Namespace struct {
 	Text  string
 	Table dtab.Dtab // what Text says
 }
-
-// Namer is one service-discovery backend.
-type Namer struct {
-	Kind    string    // KindFS or KindRewrite
-	Prefix  dtab.Path // without the /# in front of it
-	RootDir string    // of KindFS
-	Pattern string    // of KindRewrite
-	Name    string    // of KindRewrite
-
-	place place // of its prefix, or its own
-}
-
-// Mount is where the namer is mounted.
-func (n Namer) Mount() dtab.Path { return append(dtab.Path{"#"}, n.Prefix...) }
 
 // MarshalJSON gives the configuration in the form in which it is read.
 func (c *Config) MarshalJSON() ([]byte, error) {
@@ -72,29 +57,19 @@ func (c *Config) MarshalJSON() ([]byte, error) {
 		Kind       string            `json:"kind"`
 		Namespaces map[string]string `json:"namespaces"`
 	}
-	type namer struct {
-		Kind    string `json:"kind"`
-		Prefix  string `json:"prefix"`
-		RootDir string `json:"rootDir,omitempty"`
-		Pattern string `json:"pattern,omitempty"`
-		Name    string `json:"name,omitempty"`
-	}
 	shape := struct {
-		Admin      address   `json:"admin"`
-		Storage    storage   `json:"storage"`
-		Namers     []namer   `json:"namers"`
-		Interfaces []address `json:"interfaces"`
+		Admin      address        `json:"admin"`
+		Storage    storage        `json:"storage"`
+		Namers     []mounts.Namer `json:"namers"`
+		Interfaces []address      `json:"interfaces"`
 	}{
 		Admin:      address{IP: c.Admin.Addr(), Port: c.Admin.Port()},
 		Storage:    storage{Kind: KindInMemory, Namespaces: map[string]string{}},
-		Namers:     []namer{},
+		Namers:     append([]mounts.Namer{}, c.Namers...),
 		Interfaces: []address{},
 	}
 	for _, n := range c.Namespaces {
 		shape.Storage.Namespaces[n.Name] = n.Text
-	}
-	for _, n := range c.Namers {
-		shape.Namers = append(shape.Namers, namer{n.Kind, n.Prefix.String(), n.RootDir, n.Pattern, n.Name})
 	}
 	for _, i := range c.Interfaces {
 		shape.Interfaces = append(shape.Interfaces, address{KindHTTPController, i.Addr(), i.Port()})

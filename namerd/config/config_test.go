@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/wye-dev/wye/document"
 	"github.com/wye-dev/wye/namerd/config"
 )
 
@@ -179,7 +180,7 @@ func TestMistakesAreToldWithTheirPlace(t *testing.T) {
 }
 
 func TestTooLongAConfigurationIsNotRead(t *testing.T) {
-	_, err := config.Parse("f", []byte(strings.Repeat("#", config.MaxText+1)))
+	_, err := config.Parse("f", []byte(strings.Repeat("#", document.MaxText+1)))
 	if err == nil || !strings.Contains(err.Error(), "too many") {
 		t.Error(err)
 	}
