@@ -38,7 +38,7 @@ func (n *Names) Addr(path dtab.Path) *Addresses {
 // the name cannot be bound.
 func (a *Addresses) Next(ctx context.Context) (namer.Addr, error) {
 	var failed error
-	err := a.until(ctx, func(in dtab.Interpreter, l *lookups) bool {
+	err := a.until(ctx, func(in dtab.Interpreter, l *namer.Lookups) bool {
 		tree, err := bind(in, a.query.Path)
 		if failed = err; err != nil {
 			return !errors.Is(err, dtab.ErrPending)
@@ -62,21 +62,21 @@ func (a *Addresses) Next(ctx context.Context) (namer.Addr, error) {
 }
 
 // draw chooses a destination if the tree has changed.
-func (a *Addresses) draw(tree dtab.Tree[dtab.Bound], l *lookups) namer.Addr {
+func (a *Addresses) draw(tree dtab.Tree[dtab.Bound], l *namer.Lookups) namer.Addr {
 	if !a.drawn || !equal(tree, a.tree) {
 		a.drawn, a.tree, a.chosen = true, tree, choose(tree)
 	}
 	if a.chosen == nil {
 		return namer.Addr{State: namer.AddrNeg}
 	}
-	return l.addr(a.chosen.ID)
+	return l.Addr(a.chosen.ID)
 }
 
 // concrete is the address of a tree that a concrete name was bound to.
-func concrete(path dtab.Path, tree dtab.Tree[dtab.Bound], l *lookups) (namer.Addr, error) {
+func concrete(path dtab.Path, tree dtab.Tree[dtab.Bound], l *namer.Lookups) (namer.Addr, error) {
 	switch tree.Kind {
 	case dtab.Leaf:
-		return l.addr(tree.Leaf.ID), nil
+		return l.Addr(tree.Leaf.ID), nil
 	case dtab.Empty:
 		return namer.Addr{State: namer.AddrBound}, nil
 	case dtab.Neg:

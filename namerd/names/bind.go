@@ -38,7 +38,7 @@ func (n *Names) Bind(q Query) *Binding { return &Binding{follower: n.follow(q)} 
 func (b *Binding) Next(ctx context.Context) (dtab.Tree[Destination], error) {
 	var result dtab.Tree[Destination]
 	var failed error
-	err := b.until(ctx, func(in dtab.Interpreter, l *lookups) bool {
+	err := b.until(ctx, func(in dtab.Interpreter, l *namer.Lookups) bool {
 		tree, err := bind(in, b.query.Path)
 		if err != nil {
 			failed = err
@@ -49,7 +49,7 @@ func (b *Binding) Next(ctx context.Context) (dtab.Tree[Destination], error) {
 		}
 		known := true
 		result = dtab.Map(tree, func(bound dtab.Bound) Destination {
-			d := Destination{Bound: bound, Addr: l.addr(bound.ID)}
+			d := Destination{Bound: bound, Addr: l.Addr(bound.ID)}
 			known = known && d.Addr.State != namer.AddrPending
 			return d
 		})

@@ -28,7 +28,7 @@ func (n *Names) Delegate(ctx context.Context, q Query) (Delegation, error) {
 	defer f.Close()
 	var result Delegation
 	var failed error
-	err := f.until(ctx, func(in dtab.Interpreter, l *lookups) bool {
+	err := f.until(ctx, func(in dtab.Interpreter, l *namer.Lookups) bool {
 		result.Delegation, failed = in.Delegate(q.Path)
 		if failed != nil {
 			return !errors.Is(failed, dtab.ErrPending)
@@ -40,10 +40,10 @@ func (n *Names) Delegate(ctx context.Context, q Query) (Delegation, error) {
 }
 
 // collect looks up all addresses and tells whether they are known.
-func (d Delegation) collect(node *dtab.Delegation, l *lookups) (known bool) {
+func (d Delegation) collect(node *dtab.Delegation, l *namer.Lookups) (known bool) {
 	known = true
 	if node.Bound != nil {
-		addr := l.addr(node.Bound.ID)
+		addr := l.Addr(node.Bound.ID)
 		d.addrs[node.Bound.ID.String()] = addr
 		known = addr.State != namer.AddrPending
 	}

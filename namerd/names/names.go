@@ -97,12 +97,12 @@ func (f *follower) Close() {
 
 // until evaluates now and after each change, until the evaluation says that it is
 // done, or ctx ends.
-func (f *follower) until(ctx context.Context, evaluate func(dtab.Interpreter, *lookups) (done bool)) error {
+func (f *follower) until(ctx context.Context, evaluate func(dtab.Interpreter, *namer.Lookups) (done bool)) error {
 	for {
 		f.turn()
-		l := newLookups(f.names.table.View())
+		l := f.names.table.View().Lookups()
 		done := evaluate(dtab.Interpreter{Table: f.table, Namers: l}, l)
-		paths := l.paths()
+		paths := l.Paths()
 		f.names.table.Want(f.id, paths) // rings if it brings news
 		if done {
 			f.names.kept.touch(paths)
