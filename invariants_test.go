@@ -74,6 +74,16 @@ var flow = map[string][]string{
 	"proxy/admin":    {"api/push/v1", "proxy/apply"},
 	"proxy":          {"api/push/v1", "proxy/admin", "proxy/apply", "proxy/listener", "proxy/metrics", "proxy/plan"},
 	"proxy/pushtest": {"api/push/v1"}, // a controller for the tests of the data plane
+	// A proxy without a controller: what its file says, what names are bound to,
+	// and a source of config made of both.
+	"proxy/linkerdtcp":     {"document", "dtab", "namer/mounts"},
+	"proxy/resolve":        {"dtab", "namer"},
+	"proxy/resolve/namerd": {"dtab", "namer", "proxy/resolve"},
+	"proxy/resolve/local":  {"dtab", "namer", "proxy/resolve"},
+	"proxy/file": {
+		"api/push/v1", "dtab", "namer", "namer/mounts", "proxy", "proxy/admin", "proxy/linkerdtcp", "proxy/plan",
+		"proxy/resolve", "proxy/resolve/local", "proxy/resolve/namerd",
+	},
 
 	// The command line.
 	"cli":          {"api/v1alpha1", "cli/namerctl", "dtab"},
@@ -82,7 +92,7 @@ var flow = map[string][]string{
 	// Programs.
 	"cmd/kubectl-wye":    {"cli"},
 	"cmd/wye-controller": {"api/v1alpha1", "controllers"},
-	"cmd/wye-proxy":      {"proxy", "proxy/apply"},
+	"cmd/wye-proxy":      {"document", "proxy", "proxy/apply", "proxy/file", "proxy/linkerdtcp"},
 	"cmd/wye-namerd": {
 		"document", "dtab", "namer/mounts",
 		"namerd", "namerd/admin", "namerd/boundnames", "namerd/config", "namerd/inmemory",
@@ -128,8 +138,12 @@ func TestControllersAndProxyAreStrangers(t *testing.T) {
 // has to be on a list of modules that are known not to bring a Kubernetes client.
 func TestProxyContainsNoKubernetes(t *testing.T) {
 	known := []string{
+		"github.com/fsnotify/fsnotify",
+		"github.com/miekg/dns",
 		"github.com/prometheus/client_golang/",
 		"github.com/spf13/cobra",
+		"github.com/spf13/pflag",
+		"go.yaml.in/yaml/v3",
 		"golang.org/x/",
 		"google.golang.org/grpc",
 		"google.golang.org/protobuf/",

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Command wye-proxy is the data plane of Wye: a TCP proxy that serves what the
-// controller of its fleet says.
+// controller of its fleet says, or a linkerd-tcp configuration file.
 package main
 
 import (
@@ -42,6 +42,9 @@ func run(args []string, stdout, stderr io.Writer) int {
 		return 0
 	case errors.As(err, new(usageError)):
 		fmt.Fprintf(stderr, "wye-proxy: %v\nwye-proxy --help says more.\n", err)
+		return exitUsage
+	case errors.As(err, new(configError)):
+		fmt.Fprintf(stderr, "wye-proxy: the configuration is not good:\n%v\n", err)
 		return exitUsage
 	default:
 		fmt.Fprintf(stderr, "wye-proxy: %v\n", err)

@@ -1,0 +1,97 @@
+// Copyright The Wye Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package linkerdtcp
+
+import (
+	"math"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/wye-dev/wye/document"
+	"github.com/wye-dev/wye/dtab"
+)
+
+// client says how connections to destinations below a prefix are made.
+type client struct {
+	prefix  dtab.Path
+	attempt time.Duration // 0: not given
+}
+
+// clients of a router, in order.
+type clients []client
+
+// attempt is the time to connect to a destination: what the last says whose prefix
+// fits. (linkerd-tcp means to, but its prefixes fit only what is equal to them.)
+func (c clients) attempt(name dtab.Path) (attempt time.Duration) {
+	for _, client := range c {
+		if client.attempt > 0 && name.HasPrefix(client.prefix) {
+			attempt = client.attempt
+		}
+	}
+	return attempt
+}
+
+func (r *reader) client(n *yaml.Node) clients {
+	switch kind, at := r.Kind(n, "client"); kind {
+	case kindGlobal:
+		return clients{r.connecting(n, "client "+kind, document.Field{Key: "kind"})}
+	case kindStatic:
+		return r.static(n)
+	case "":
+	default:
+		r.Fail(at, "unknown kind %q of client: known are %s, %s", kind, kindGlobal, kindStatic)
+	}
+	return nil
+}
+
+func (r *reader) static(n *yaml.Node) (all clients) {
+	const what = "client " + kindStatic
+	found := r.Fields(n, what, document.Field{Key: "kind"}, document.Field{Key: "configs", Read: func(n *yaml.Node) {
+		for _, n := range r.Items(n, "configs") {
+			var prefix dtab.Path
+			c := r.connecting(n, "a config of "+what, document.Field{Key: "prefix", Read: func(n *yaml.Node) {
+				r.Path(&prefix, "prefix")(n)
+			}})
+			c.prefix = prefix
+			all = append(all, c)
+		}
+	}})
+	r.Need(n, found, what, "configs")
+	return all
+}
+
+// connecting reads how connections are made, besides what more there is to know.
+func (r *reader) connecting(n *yaml.Node, what string, more document.Field) client {
+	var c client
+	var idle int64
+	found := r.Fields(n, what,
+		more,
+		document.Field{Key: "connectTimeoutMs", Read: r.limit(&c.attempt, "connectTimeoutMs", time.Millisecond)},
+		document.Field{Key: "tls", Read: r.noTLS("to backends is not begun here yet; remove tls to reach them in the clear, or begin it behind this proxy")},
+		document.Field{Key: "minConnections", Read: r.Whole(&idle, "minConnections", 0, math.MaxInt32)},
+		document.Field{Key: "maxWaiters", Read: r.Whole(new(int64), "maxWaiters", 0, math.MaxInt32)},
+		document.Field{Key: "failFast", Read: r.failFast},
+	)
+	if more.Key == "prefix" {
+		r.Need(n, found, what, "prefix")
+	}
+	if idle > 0 {
+		r.Warn(found["minConnections"], "minConnections is not offered: each client's connection opens one of its own, and none is kept ready")
+	}
+	if at, ok := found["maxWaiters"]; ok {
+		r.Warn(at, "maxWaiters is not offered: who waits for a connection counts in the server's maxConcurrency")
+	}
+	if at, ok := found["failFast"]; ok {
+		r.Warn(at, "failFast is not offered: an endpoint that cannot be reached is passed over for another one, and tried again with the next connection")
+	}
+	return c
+}
+
+func (r *reader) failFast(n *yaml.Node) {
+	r.Fields(n, "failFast",
+		document.Field{Key: "maxConsecutiveFailures", Read: r.noEffect("maxConsecutiveFailures")},
+		document.Field{Key: "failurePenaltySecs", Read: r.noEffect("failurePenaltySecs")},
+	)
+}

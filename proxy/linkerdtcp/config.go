@@ -1,0 +1,52 @@
+// Copyright The Wye Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Package linkerdtcp reads linkerd-tcp's configuration: YAML, or JSON. Beside it
+// takes what linkerd has for a router that needs no namerd: the interpreter default,
+// a dtab, and a list of namers. What it does not know it refuses, with the place;
+// what it knows and this proxy does not have is refused if the proxy would then do
+// something else than asked, and is a warning if it does the job in another way. It
+// opens nothing.
+package linkerdtcp
+
+import (
+	"net/netip"
+	"net/url"
+	"time"
+
+	"github.com/wye-dev/wye/dtab"
+	"github.com/wye-dev/wye/namer/mounts"
+)
+
+// Config is a configuration with its defaults filled in.
+type Config struct {
+	Admin   netip.AddrPort
+	Grace   time.Duration // that connections have to end, once told to shut down
+	Namers  []mounts.Namer
+	Routers []Router // one at least
+}
+
+// Router is servers whose names are resolved in one way.
+type Router struct {
+	Label   string    // unique
+	Namerd  *Namerd   // that resolves names; nil: Table does
+	Table   dtab.Dtab // of the interpreter default
+	Servers []Server  // one at least
+}
+
+// Namerd is where names are resolved.
+type Namerd struct {
+	BaseURL   *url.URL // http or https, without a query or a password
+	Namespace string   // as it stands in URLs
+	Period    time.Duration
+}
+
+// Server is a port, and where its connections go.
+type Server struct {
+	Address        netip.AddrPort // unique
+	DstName        dtab.Path
+	ConnectTimeout time.Duration // of all attempts of a connection together; 0: not given
+	AttemptTimeout time.Duration // of one; 0: not given
+	Lifetime       time.Duration // of an established connection; 0: no limit
+	MaxConnections uint32        // at a time
+}
