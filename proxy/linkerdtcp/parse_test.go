@@ -1,0 +1,242 @@
+// Copyright The Wye Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package linkerdtcp_test
+
+import (
+	"net/netip"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/wye-dev/wye/document"
+	"github.com/wye-dev/wye/dtab"
+	"github.com/wye-dev/wye/namer/mounts"
+	"github.com/wye-dev/wye/proxy/linkerdtcp"
+)
+
+// demo is the configuration of linkerd-tcp's own demo.
+const demo = `admin:
+  port: 9992
+  ip: 0.0.0.0
+  metricsIntervalSecs: 10
+
+routers:
+- label: default
+  interpreter:
+    kind: io.l5d.namerd.http
+    baseUrl: http://namerd:4180
+    namespace: default
+    periodSecs: 20
+
+  servers:
+  - port: 7474
+    ip: 0.0.0.0
+    dstName: /svc/redis
+    connectTimeoutMs: 500
+    connectionLifetimeSecs: 300
+
+  client:
+    kind: io.l5d.global
+    connectTimeoutMs: 500
+`
+
+const least = "routers:\n- label: a\n  interpreter: {kind: default}\n  servers: [{port: 1, dstName: /x}]\n"
+
+func at(address string) netip.AddrPort { return netip.MustParseAddrPort(address) }
+
+func TestConfigurationsAreRead(t *testing.T) {
+	for _, c := range []struct {
+		reason, text string
+		want         linkerdtcp.Config
+	}{
+		{"the demo of linkerd-tcp", demo, linkerdtcp.Config{
+			Admin: at("0.0.0.0:9992"), Grace: 10 * time.Second,
+			Routers: []linkerdtcp.Router{{
+				Label: "default",
+				Namerd: &linkerdtcp.Namerd{
+					BaseURL: &url.URL{Scheme: "http", Host: "namerd:4180"}, Namespace: "default", Period: 20 * time.Second,
+				},
+				Servers: []linkerdtcp.Server{{
+					Address: at("0.0.0.0:7474"), DstName: dtab.Path{"svc", "redis"}, ConnectTimeout: 500 * time.Millisecond,
+					AttemptTimeout: 500 * time.Millisecond, Lifetime: 5 * time.Minute, MaxConnections: 100000,
+				}},
+			}},
+		}},
+		{"JSON, and no namerd", `{
+			"admin": {"graceSecs": 0}, "bufferSizeBytes": 8192,
+			"namers": [{"kind": "io.l5d.fs", "rootDir": "disco"}],
+			"routers": [
+				{"label": "a", "interpreter": {"kind": "default"}, "dtab": "/svc => 0.001 * /#/io.l5d.fs/a & /#/io.l5d.fs/b",
+				 "servers": [{"port": 1, "ip": "::1", "dstName": "/svc", "maxConcurrency": 7}, {"port": 1, "dstName": "/svc"}]},
+				{"label": "b", "dtab": "", "servers": [{"port": 2, "dstName": "/$/inet/127.1/80"}],
+				 "client": {"kind": "io.l5d.static", "configs": [
+					{"prefix": "/", "connectTimeoutMs": 1}, {"prefix": "/$/inet", "connectTimeoutMs": 2},
+					{"prefix": "/$/inet"}, {"prefix": "/svc", "connectTimeoutMs": 3}]}}
+			]}`, linkerdtcp.Config{
+			Admin:  at("127.0.0.1:9989"),
+			Namers: []mounts.Namer{{Kind: mounts.KindFS, Prefix: dtab.Path{"io.l5d.fs"}, RootDir: "disco"}},
+			Routers: []linkerdtcp.Router{
+				{
+					Label: "a", Table: table(t, "/svc => 0.001 * /#/io.l5d.fs/a & /#/io.l5d.fs/b"),
+					Servers: []linkerdtcp.Server{
+						{Address: at("[::1]:1"), DstName: dtab.Path{"svc"}, MaxConnections: 7},
+						{Address: at("127.0.0.1:1"), DstName: dtab.Path{"svc"}, MaxConnections: 100000},
+					},
+				},
+				{Label: "b", Servers: []linkerdtcp.Server{{
+					Address: at("127.0.0.1:2"), DstName: dtab.Path{"$", "inet", "127.1", "80"},
+					AttemptTimeout: 2 * time.Millisecond, MaxConnections: 100000,
+				}}},
+			},
+		}},
+	} {
+		got, warnings, err := linkerdtcp.Parse("f", []byte(c.text))
+		if err != nil || len(warnings) > 0 {
+			t.Errorf("%s: %v, warnings %v", c.reason, err, warnings)
+			continue
+		}
+		compare := []cmp.Option{
+			cmp.Comparer(func(a, b netip.AddrPort) bool { return a == b }),
+			cmpopts.IgnoreUnexported(mounts.Namer{}), cmpopts.EquateEmpty(),
+		}
+		if diff := cmp.Diff(&c.want, got, compare...); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", c.reason, diff)
+		}
+	}
+}
+
+func table(t *testing.T, text string) dtab.Dtab {
+	t.Helper()
+	parsed, err := dtab.Parse(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return parsed
+}
+
+func TestMistakesAreToldWithTheirPlace(t *testing.T) {
+	namerd := func(rest string) string {
+		return "routers:\n- label: a\n  servers: [{port: 1, dstName: /x}]\n  interpreter:\n    kind: io.l5d.namerd.http\n" + rest
+	}
+	server := func(rest string) string {
+		return "routers:\n- label: a\n  dtab: ''\n  servers:\n  - " + rest
+	}
+	const keys = "known are port, ip, dstName, connectTimeoutMs, connectionLifetimeSecs, maxConcurrency, tls"
+	for _, c := range []struct{ reason, text, want string }{
+		{"nothing", "", "f: it is empty; at least one router is needed"},
+		{"no router", "admin:", "f:1:1: the configuration needs routers"},
+		{"an empty list", "routers: []", "f:1:10: at least one router is needed"},
+		{"an unknown key", least + "telemetry: []", `f:5:1: unknown key "telemetry" in the configuration: known are admin, bufferSizeBytes, namers, routers`},
+		{"an unknown key of a server", server("{port: 1, dstName: /x, clearContext: true}"), `f:5:28: unknown key "clearContext" in a server: ` + keys},
+		{"an unknown key of admin", least + "admin: {enabled: false}", `f:5:9: unknown key "enabled" in admin: known are ip, port, metricsIntervalSecs, graceSecs`},
+		{"no label", "routers:\n- dtab: ''\n  servers: [{port: 1, dstName: /x}]", "f:2:3: a router needs label"},
+		{"an empty label", "routers:\n- label: ''\n  dtab: ''\n  servers: [{port: 1, dstName: /x}]", "f:2:10: label is empty"},
+		{
+			"a label twice", least + "- {label: a, dtab: '', servers: [{port: 2, dstName: /x}]}",
+			`f:5:11: label "a" comes twice; metrics could not tell the routers apart`,
+		},
+		{"no interpreter", "routers: [{label: a, servers: [{port: 1, dstName: /x}]}]", "f:1:11: a router needs interpreter, or a dtab"},
+		{"no servers", "routers: [{label: a, dtab: ''}]", "f:1:11: a router needs servers"},
+		{"an empty list of servers", "routers: [{label: a, dtab: '', servers: []}]", "f:1:32: at least one server is needed"},
+		{"a table beside a namerd", namerd("    baseUrl: http://a\n    namespace: b\n    periodSecs: 1\n  dtab: ''"), "f:9:3: a dtab is for interpreter default; with io.l5d.namerd.http the namerd has it, in the namespace"},
+		{
+			"a table that does not parse", "routers:\n- label: a\n  dtab: |\n    /a => /b ;\n    /c ;\n  servers: [{port: 1, dstName: /x}]",
+			"f:5:8: the dtab does not parse: '=' expected but ';' found at '/a => /b ;\n/c [;]\n'",
+		},
+		{"what namerd needs", namerd(""), "f:5:5: interpreter io.l5d.namerd.http needs baseUrl\nf:5:5: interpreter io.l5d.namerd.http needs namespace\nf:5:5: interpreter io.l5d.namerd.http needs periodSecs"},
+		{"no period", namerd("    baseUrl: http://a\n    namespace: b\n    periodSecs: 0"), `f:8:17: periodSecs must be a whole number from 1 to 2147483647, and is "0"`},
+		{"no URL", namerd("    baseUrl: namerd:4180\n    namespace: b\n    periodSecs: 1"), `f:6:14: baseUrl "namerd:4180" is not like http://HOST:PORT`},
+		{"a password", namerd("    baseUrl: http://a:b@c\n    namespace: b\n    periodSecs: 1"), `f:6:14: baseUrl must not have a user, a query or a fragment`},
+		{"a query", namerd("    baseUrl: http://c?\n    namespace: b\n    periodSecs: 1"), `f:6:14: baseUrl must not have a user, a query or a fragment`},
+		{"a namespace that no URL has", namerd("    baseUrl: http://a\n    namespace: a?b\n    periodSecs: 1"), `f:7:16: namespace "a?b" cannot stand in a URL, and so cannot be asked for`},
+		{"a namespace that leads elsewhere", namerd("    baseUrl: http://a\n    namespace: ../x\n    periodSecs: 1"), `f:7:16: namespace "../x" cannot stand in a URL, and so cannot be asked for`},
+		{"another interpreter", "routers: [{label: a, interpreter: {kind: io.l5d.mesh}, servers: [{port: 1, dstName: /x}]}]", "f:1:42: interpreter io.l5d.mesh is not offered; io.l5d.namerd.http asks the same namerd over HTTP"},
+		{"an unknown interpreter", "routers: [{label: a, interpreter: {kind: x}, servers: [{port: 1, dstName: /x}]}]", `f:1:42: unknown kind "x" of interpreter: known are io.l5d.namerd.http, default`},
+		{"what a server needs", server("{}"), "f:5:5: a server needs port\nf:5:5: a server needs dstName"},
+		{"port 0", server("{port: 0, dstName: /x}"), "f:5:6: port is 0, and must be from 1 to 65535"},
+		{"a port twice", server("{port: 1, dstName: /x}\n  - {port: 1, ip: '::ffff:127.0.0.1', dstName: /y}"), "f:6:6: 127.0.0.1:1 is another server's"},
+		{"a name for an address", server("{port: 1, ip: localhost, dstName: /x}"), `f:5:19: "localhost" is not an IP address`},
+		{"a zone", server("{port: 1, ip: 'fe80::1%eth0', dstName: /x}"), `f:5:15: fe80::1%eth0 has a zone, which is not known here`},
+		{"no path", server("{port: 1, dstName: redis}"), "f:5:24: dstName: '/' expected but 'r' found at '[r]edis'"},
+		{"the empty path", server("{port: 1, dstName: /}"), "f:5:24: dstName is empty"},
+		{"no limit", server("{port: 1, dstName: /x, maxConcurrency: 0}"), `f:5:44: maxConcurrency must be a whole number from 1 to 2147483647, and is "0"`},
+		{"a time that is no number", server("{port: 1, dstName: /x, connectTimeoutMs: 5s}"), `f:5:46: connectTimeoutMs must be a whole number from 1 to 2147483647, and is "5s"`},
+		{
+			"TLS of clients", server("{port: 1, dstName: /x, tls: {defaultIdentity: {}}}"),
+			"f:5:33: TLS of clients is not ended here yet; remove tls to pass it on as it is, or end it in front of this port",
+		},
+		{
+			"TLS to backends", least + "  client: {kind: io.l5d.global, tls: {dnsName: x}}",
+			"f:5:38: TLS to backends is not begun here yet; remove tls to reach them in the clear, or begin it behind this proxy",
+		},
+		{"a client without a kind", least + "  client: {connectTimeoutMs: 1}", "f:5:11: client needs a kind"},
+		{"an unknown client", least + "  client: {kind: x}", `f:5:18: unknown kind "x" of client: known are io.l5d.global, io.l5d.static`},
+		{"no configs", least + "  client: {kind: io.l5d.static}", "f:5:11: client io.l5d.static needs configs"},
+		{"no prefix", least + "  client: {kind: io.l5d.static, configs: [{}]}", "f:5:43: a config of client io.l5d.static needs prefix"},
+		{"an unknown key of failFast", least + "  client: {kind: io.l5d.global, failFast: {x: 1}}", `f:5:44: unknown key "x" in failFast: known are maxConsecutiveFailures, failurePenaltySecs`},
+		{"namers that overlap", least + "namers:\n- {kind: io.l5d.fs, rootDir: a}\n- {kind: io.l5d.fs, rootDir: b}", "f:7:3: the prefixes of two namers overlap: /io.l5d.fs, and /io.l5d.fs in line 6"},
+	} {
+		_, _, err := linkerdtcp.Parse("f", []byte(c.text))
+		if err == nil {
+			t.Errorf("%s: no mistake is found", c.reason)
+		} else if diff := cmp.Diff(c.want, err.Error()); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", c.reason, diff)
+		}
+	}
+}
+
+func TestWhatIsDoneInAnotherWayIsAWarning(t *testing.T) {
+	_, warnings, err := linkerdtcp.Parse("f", []byte(
+		"namers: [{kind: io.l5d.fs, rootDir: a}]\nrouters:\n- label: a\n  interpreter: {kind: io.l5d.namerd.http, baseUrl: 'https://a/b', namespace: a/b, periodSecs: 1}\n"+
+			"  servers: [{port: 1, dstName: /x}]\n  client:\n    kind: io.l5d.global\n    minConnections: 1\n    maxWaiters: 5\n    failFast: {maxConsecutiveFailures: 5, failurePenaltySecs: 60}\n"))
+	want := []string{
+		"f:1:1: namers are for routers with interpreter default, and there are none",
+		"f:8:5: minConnections is not offered: each client's connection opens one of its own, and none is kept ready",
+		"f:9:5: maxWaiters is not offered: who waits for a connection counts in the server's maxConcurrency",
+		"f:10:5: failFast is not offered: an endpoint that cannot be reached is passed over for another one, and tried again with the next connection",
+	}
+	if diff := cmp.Diff(want, warnings); diff != "" || err != nil {
+		t.Errorf("%v (-want +got):\n%s", err, diff)
+	}
+	if _, warnings, err := linkerdtcp.Parse("f", []byte(least+"  client: {kind: io.l5d.global, minConnections: 0}")); err != nil || len(warnings) > 0 {
+		t.Errorf("a default that is spelt out: %v, %v", warnings, err)
+	}
+}
+
+func TestTooLongAConfigurationIsNotRead(t *testing.T) {
+	_, _, err := linkerdtcp.Parse("f", []byte(strings.Repeat("#", document.MaxText+1)))
+	if err == nil || !strings.Contains(err.Error(), "too many") {
+		t.Error(err)
+	}
+}
+
+// FuzzParse holds what the proxy relies on against any file.
+func FuzzParse(f *testing.F) {
+	for _, seed := range []string{demo, least, "a: &a [*a]", "{\"routers\":\t[]}", "routers: &r\n- *r", "routers: [{servers: [{port: 0x1}]}]"} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		config, _, err := linkerdtcp.Parse("f", text)
+		if err != nil {
+			return
+		}
+		addresses, labels := map[netip.AddrPort]bool{}, map[string]bool{}
+		for _, r := range config.Routers {
+			if r.Label == "" || labels[r.Label] || len(r.Servers) == 0 || r.Namerd != nil && (r.Namerd.BaseURL.Host == "" || r.Namerd.Period <= 0) {
+				t.Errorf("router %+v", r)
+			}
+			labels[r.Label] = true
+			for _, s := range r.Servers {
+				if addresses[s.Address] || s.Address.Port() == 0 || !s.Address.IsValid() || len(s.DstName) == 0 || s.MaxConnections == 0 {
+					t.Errorf("server %+v", s)
+				}
+				addresses[s.Address] = true
+			}
+		}
+	})
+}
