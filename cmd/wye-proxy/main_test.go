@@ -8,6 +8,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"strings"
@@ -40,8 +41,17 @@ func TestProcess(*testing.T) {
 func process(t *testing.T, args string) (*exec.Cmd, *bufio.Scanner) {
 	t.Helper()
 	const needed = "--controller 127.0.0.1:1 --namespace ns --fleet edge --pod edge-1 --ca-file none --token-file none --admin-addr 127.0.0.1:0 "
+	command, log := child(t, needed+args, "")
+	logged(t, log, "controller away")
+	return command, log
+}
+
+// child starts a proxy.
+func child(t *testing.T, args, stdin string) (*exec.Cmd, *bufio.Scanner) {
+	t.Helper()
 	command := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestProcess$")
-	command.Env = append(os.Environ(), asProxy+"="+needed+args)
+	command.Env = append(os.Environ(), asProxy+"="+args)
+	command.Stdin = strings.NewReader(stdin)
 	stderr, err := command.StderrPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -49,20 +59,19 @@ func process(t *testing.T, args string) (*exec.Cmd, *bufio.Scanner) {
 	if err := command.Start(); err != nil {
 		t.Fatal(err)
 	}
-	log := bufio.NewScanner(stderr)
-	logged(t, log, "controller away")
-	return command, log
+	return command, bufio.NewScanner(stderr)
 }
 
-// logged reads the log up to a line with text in it.
-func logged(t *testing.T, log *bufio.Scanner, text string) {
+// logged reads the log up to a line with text in it, and returns what follows there.
+func logged(t *testing.T, log *bufio.Scanner, text string) string {
 	t.Helper()
 	for log.Scan() {
-		if strings.Contains(log.Text(), text) {
-			return
+		if _, rest, ok := strings.Cut(log.Text(), text); ok {
+			return rest
 		}
 	}
 	t.Fatalf("the log ended without %q", text)
+	return ""
 }
 
 // ends waits for the exit code.
@@ -108,4 +117,35 @@ func TestSecondSignalEndsAtOnce(t *testing.T) {
 	logged(t, log, "draining")
 	signalProcess(t, command, syscall.SIGTERM)
 	ends(t, command, log, exitFailed)
+}
+
+func TestAFileIsShutDownAsLinkerdTCPIs(t *testing.T) {
+	const config = `
+admin: {port: 0}
+routers:
+- {label: a, dtab: /x => /$/inet/1, servers: [{port: 1, ip: 203.0.113.1, dstName: /x}], client: {kind: io.l5d.global, minConnections: 1}}`
+	for path, want := range map[string]int{"/shutdown": 0, "/abort": exitFailed} {
+		command, log := child(t, "-", config)
+		logged(t, log, "standard input:4:119: minConnections is not offered")
+		admin := logged(t, log, `msg="admin listening" address=`)
+		answer, err := http.Post("http://"+admin+path, "", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer.Body.Close()
+		if answer.StatusCode != http.StatusOK {
+			t.Errorf("%s answers %s", path, answer.Status)
+		}
+		ends(t, command, log, want)
+	}
+}
+
+func TestASignalDrainsAProxyOfAFile(t *testing.T) {
+	command, log := child(t, "--drain-delay 1ms -", "admin: {port: 0}\nrouters: [{label: a, dtab: '', servers: [{port: 1, ip: 203.0.113.1, dstName: /x}]}]")
+	logged(t, log, "admin listening")
+	signalProcess(t, command, syscall.SIGTERM)
+	if rest := logged(t, log, "msg=draining "); !strings.Contains(rest, "delay=1ms deadline=10s") {
+		t.Errorf("draining %s", rest)
+	}
+	ends(t, command, log, 0)
 }
