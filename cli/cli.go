@@ -48,8 +48,7 @@ func Run(ctx context.Context, env Environment, args []string) int {
 	if p.isNamerctl(command) {
 		return p.failAsNamerctl(command, err)
 	}
-	var status exitStatus
-	if errors.As(err, &status) {
+	if status, ok := errors.AsType[exitStatus](err); ok {
 		return int(status)
 	}
 	fmt.Fprintf(p.ErrOut, "error: %v\n", err)

@@ -110,7 +110,7 @@ func (t clusterTables) replace(ctx context.Context, name, version string, rules 
 	case err != nil:
 		return err
 	case version != "" && version != versionOf(d):
-		return fmt.Errorf("Dtab %q is at version %s, not %s: somebody has changed it", name, versionOf(d), version)
+		return fmt.Errorf("dtab %q is at version %s, not %s: somebody has changed it", name, versionOf(d), version)
 	}
 	d.Spec.Dentries = rules
 	return t.cluster.Update(ctx, d, client.FieldOwner(fieldOwner))

@@ -15,9 +15,9 @@ import (
 	"github.com/wye-dev/wye/namerd/inmemory"
 )
 
-func (r *rig) statusOfPut(path, contentType, body string) int {
+func (r *rig) statusOfPut(contentType, body string) int {
 	r.t.Helper()
-	request, err := http.NewRequestWithContext(r.t.Context(), http.MethodPut, "http://"+r.addr+"/api/1/"+path, strings.NewReader(body))
+	request, err := http.NewRequestWithContext(r.t.Context(), http.MethodPut, "http://"+r.addr+"/api/1/dtabs/default", strings.NewReader(body))
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -36,22 +36,22 @@ func TestALargeTableIsTakenAndATooLargeOneIsNot(t *testing.T) {
 	for i := range 10_000 {
 		fmt.Fprintf(&text, "/svc/service-%d => 9 * /#/io.l5d.fs/redis1 & 1 * /#/io.l5d.fs/redis2 ;\n", i)
 	}
-	if code := r.statusOfPut("dtabs/default", "application/dtab", text.String()); code != http.StatusNoContent {
+	if code := r.statusOfPut("application/dtab", text.String()); code != http.StatusNoContent {
 		t.Errorf("%d bytes: %d", text.Len(), code)
 	}
 	code, body := r.get("dtabs/default")
-	if code != http.StatusOK || r.statusOfPut("dtabs/default", "application/json", body) != http.StatusNoContent {
+	if code != http.StatusOK || r.statusOfPut("application/json", body) != http.StatusNoContent {
 		t.Errorf("%d bytes of JSON cannot be written back", len(body))
 	}
 	if code, body := r.get("bind/default?path=/svc/service-9999"); code != http.StatusOK || strings.Count(body, `"id"`) != 2 {
 		t.Errorf("%d %s", code, body)
 	}
 	for contentType, want := range map[string]int{"application/dtab": 400, "application/json": 400} {
-		if code := r.statusOfPut("dtabs/default", contentType, strings.Repeat("#", 2<<20)); code != want {
+		if code := r.statusOfPut(contentType, strings.Repeat("#", 2<<20)); code != want {
 			t.Errorf("2 MiB of %s: %d", contentType, code)
 		}
 	}
-	if code := r.statusOfPut("dtabs/default", "application/json", strings.Repeat(" ", 5<<20)); code != http.StatusRequestEntityTooLarge {
+	if code := r.statusOfPut("application/json", strings.Repeat(" ", 5<<20)); code != http.StatusRequestEntityTooLarge {
 		t.Errorf("5 MiB: %d", code)
 	}
 }
