@@ -51,6 +51,15 @@ func segments(id dtab.Path) int {
 	return 1
 }
 
+// Percentages prints fractions of a whole as the Split column does: 90% and 10%.
+func Percentages(fractions []float64) []string {
+	list := make([]arm, len(fractions))
+	for i, f := range fractions {
+		list[i].fraction = f
+	}
+	return percentages(list)
+}
+
 // percentages are the arms' shares of connections as texts that add up: in whole
 // per cent where that is exact, else with one decimal, with two where an arm
 // would vanish or that is exact. What rounding leaves over goes to the arms that

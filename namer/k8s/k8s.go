@@ -72,7 +72,7 @@ type watched struct {
 // New makes a namer. It says nothing before Run.
 func New(o Options) *Namer {
 	if len(o.Prefix) == 0 {
-		o.Prefix = dtab.Path{"#", "io.l5d.k8s"}
+		o.Prefix = defaultPrefix()
 	}
 	return &Namer{informers: o.Informers, prefix: o.Prefix, services: map[types.NamespacedName]*service{}}
 }
