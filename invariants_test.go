@@ -86,8 +86,14 @@ var flow = map[string][]string{
 	},
 
 	// The command line.
-	"cli":          {"api/v1alpha1", "cli/namerctl", "dtab"},
 	"cli/namerctl": {},
+	"cli/tables":   {"dtab", "dtab/lint"},
+	"cli/explain":  {"controllers/translate", "dtab"},
+	"cli/world":    {"cli/explain", "dtab", "namer", "namer/k8s"},
+	"cli": {
+		"api/v1alpha1", "cli/explain", "cli/namerctl", "cli/tables", "cli/world", "controllers/translate",
+		"controllers/watch", "dtab", "dtab/lint",
+	},
 
 	// Programs.
 	"cmd/kubectl-wye":    {"cli"},

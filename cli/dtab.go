@@ -26,9 +26,9 @@ type dtabFlags struct {
 	version  string
 }
 
-// tables is where the dtab commands read and write: a namerd, or the Dtabs of a
+// store is where the dtab commands read and write: a namerd, or the Dtabs of a
 // namespace of the cluster.
-type tables interface {
+type store interface {
 	List(ctx context.Context) ([]string, error)
 	Get(ctx context.Context, name string) (namerctl.Versioned, error)
 	Create(ctx context.Context, name string, in namerctl.Input) error
@@ -72,7 +72,7 @@ func (p *program) dtabList() *cobra.Command {
 		Short:   "List delegation table names",
 		Example: "  kubectl wye dtab list\n  kubectl wye dtab ls --json",
 		Args:    arguments(0, "list does not take arguments"),
-		RunE: p.onTables(func(ctx context.Context, t tables, _ []string) error {
+		RunE: p.onStore(func(ctx context.Context, t store, _ []string) error {
 			names, err := t.List(ctx)
 			if err != nil {
 				return err
@@ -93,7 +93,7 @@ func (p *program) dtabGet() *cobra.Command {
 		Short:   "Get a delegation table by name",
 		Example: "  kubectl wye dtab get default > default.dtab\n  kubectl wye dtab get default --json",
 		Args:    arguments(1, "get requires a name argument"),
-		RunE: p.onTables(func(ctx context.Context, t tables, args []string) error {
+		RunE: p.onStore(func(ctx context.Context, t store, args []string) error {
 			table, err := t.Get(ctx, args[0])
 			switch {
 			case err != nil:
@@ -120,7 +120,7 @@ func (p *program) dtabCreate() *cobra.Command {
 		Short:   "Create a new delegation table.",
 		Example: "  kubectl wye dtab create web web.dtab\n  echo '/svc => /#/io.l5d.fs' | kubectl wye dtab create web -",
 		Args:    arguments(2, "create requires a name and file path"),
-		RunE: p.onTables(func(ctx context.Context, t tables, args []string) error {
+		RunE: p.onStore(func(ctx context.Context, t store, args []string) error {
 			in, err := p.dtabInput(args[1])
 			if err != nil {
 				return err
@@ -141,7 +141,7 @@ func (p *program) dtabUpdate() *cobra.Command {
 		Short:   "Update a delegation table.",
 		Example: "  kubectl wye dtab update default default.dtab\n  kubectl wye dtab update default default.dtab --version AAAAAAAAAAE=",
 		Args:    arguments(2, "update requires a name and file path"),
-		RunE: p.onTables(func(ctx context.Context, t tables, args []string) error {
+		RunE: p.onStore(func(ctx context.Context, t store, args []string) error {
 			in, err := p.dtabInput(args[1])
 			if err != nil {
 				return err
@@ -165,7 +165,7 @@ func (p *program) dtabDelete() *cobra.Command {
 		Short:   "Delete a delegation by name.",
 		Example: "  kubectl wye dtab delete web",
 		Args:    arguments(1, "delete requires one argument"),
-		RunE: p.onTables(func(ctx context.Context, t tables, args []string) error {
+		RunE: p.onStore(func(ctx context.Context, t store, args []string) error {
 			if err := t.Delete(ctx, args[0]); err != nil {
 				return err
 			}
@@ -186,10 +186,10 @@ func arguments(n int, message string) cobra.PositionalArgs {
 	}
 }
 
-// onTables runs a command on the tables that the user means.
-func (p *program) onTables(run func(context.Context, tables, []string) error) func(*cobra.Command, []string) error {
+// onStore runs a command where the tables are that the user means.
+func (p *program) onStore(run func(context.Context, store, []string) error) func(*cobra.Command, []string) error {
 	return func(c *cobra.Command, args []string) error {
-		t, err := p.tables()
+		t, err := p.store()
 		if err != nil {
 			return err
 		}
@@ -197,7 +197,7 @@ func (p *program) onTables(run func(context.Context, tables, []string) error) fu
 	}
 }
 
-func (p *program) tables() (tables, error) {
+func (p *program) store() (store, error) {
 	base, warning, err := p.dtab.settings.Find(p.Getenv, p.Dir)
 	if err != nil {
 		return nil, err
@@ -273,7 +273,7 @@ func (p *program) completeTables(c *cobra.Command, args []string, _ string) ([]s
 	if len(args) > 0 {
 		return nil, cobra.ShellCompDirectiveDefault // a file
 	}
-	t, err := p.tables()
+	t, err := p.store()
 	if err != nil {
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}

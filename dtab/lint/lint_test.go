@@ -228,6 +228,7 @@ func TestMend(t *testing.T) {
 		"/svc => 1..5 * /a":     "a plain number",
 		"/svc => /a/":           "remove the slash at the end",
 		"/svc/ => /a":           "remove the slash at the end",
+		"/svc => /a/\n":         "remove the slash at the end",
 		"/svc => /a//b":         "remove the slash at the end",
 		"svc => /a":             "begin the path with /",
 		"/svc => a":             "begin a destination with /",
@@ -254,6 +255,22 @@ func TestMend(t *testing.T) {
 		}
 		if got := Mend(syntax); !strings.Contains(got, want) {
 			t.Errorf("%q: %q, want %q", text, got, want)
+		}
+	}
+}
+
+func TestDescribe(t *testing.T) {
+	tests := map[string]string{
+		"/svc =>":            "a destination expected, but end of input found",
+		"/svc = /a":          "'>' expected, but ' ' found",
+		"/svc => /a//b":      "something after the slash expected, but '/' found",
+		"/svc => /a\n/b=>/c": "'/' found, where nothing more belongs",
+	}
+	for text, want := range tests {
+		_, err := dtab.Parse(text)
+		var syntax *dtab.SyntaxError
+		if !errors.As(err, &syntax) || Describe(syntax) != want {
+			t.Errorf("%q: %v; want %s", text, err, want)
 		}
 	}
 }

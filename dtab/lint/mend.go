@@ -4,10 +4,41 @@
 package lint
 
 import (
+	"fmt"
 	"strings"
 
 	"github.com/wye-dev/wye/dtab"
 )
+
+// Describe says what is wrong with a text that does not parse, without the text
+// (which may be long) and in plain words where the parser's own are short.
+func Describe(e *dtab.SyntaxError) string {
+	expected := e.Expected
+	switch expected {
+	case "simple":
+		expected = "a destination"
+	case "label char":
+		expected = "something after the slash"
+	case "end of input":
+		return found(e) + " found, where nothing more belongs"
+	case "number char", "weight":
+		expected = "a weight"
+	case "hex char":
+		expected = "a hex digit"
+	}
+	return fmt.Sprintf("%s expected, but %s found", expected, found(e))
+}
+
+// found is what was found, on one line.
+func found(e *dtab.SyntaxError) string {
+	switch e.Found {
+	case "'\n'", "'\r'":
+		return "end of line"
+	case "'\t'":
+		return "a tab"
+	}
+	return e.Found
+}
 
 // Mend says how a text that does not parse may be mended: by the mistakes that
 // people make, or else by what may stand at that place.
@@ -55,7 +86,8 @@ func mendRest(e *dtab.SyntaxError, before string) string {
 }
 
 func mendSegment(e *dtab.SyntaxError, before string) string {
-	if strings.HasSuffix(before, "/") && (e.Found == "'/'" || e.Found == "end of input" || e.Found == "' '" || e.Found == "';'") {
+	ended := strings.Trim(e.Found, "' \t\r\n") == ""
+	if strings.HasSuffix(before, "/") && (ended || e.Found == "'/'" || e.Found == "end of input" || e.Found == "';'") {
 		return "remove the slash at the end: a path is /a/b, with something after each slash"
 	}
 	return notBare(e, "a path is /a/b, with something after each slash")
