@@ -23,7 +23,7 @@ import (
 const demo = `admin:
   port: 9992
   ip: 0.0.0.0
-  metricsIntervalSecs: 10
+  metricsIntervalSecs: 5
 
 routers:
 - label: default
@@ -37,8 +37,6 @@ routers:
   - port: 7474
     ip: 0.0.0.0
     dstName: /svc/redis
-    connectTimeoutMs: 500
-    connectionLifetimeSecs: 300
 
   client:
     kind: io.l5d.global
@@ -62,8 +60,8 @@ func TestConfigurationsAreRead(t *testing.T) {
 					BaseURL: &url.URL{Scheme: "http", Host: "namerd:4180"}, Namespace: "default", Period: 20 * time.Second,
 				},
 				Servers: []linkerdtcp.Server{{
-					Address: at("0.0.0.0:7474"), DstName: dtab.Path{"svc", "redis"}, ConnectTimeout: 500 * time.Millisecond,
-					AttemptTimeout: 500 * time.Millisecond, Lifetime: 5 * time.Minute, MaxConnections: 100000,
+					Address: at("0.0.0.0:7474"), DstName: dtab.Path{"svc", "redis"},
+					AttemptTimeout: 500 * time.Millisecond, MaxConnections: 100000,
 				}},
 			}},
 		}},
@@ -72,7 +70,7 @@ func TestConfigurationsAreRead(t *testing.T) {
 			"namers": [{"kind": "io.l5d.fs", "rootDir": "disco"}],
 			"routers": [
 				{"label": "a", "interpreter": {"kind": "default"}, "dtab": "/svc => 0.001 * /#/io.l5d.fs/a & /#/io.l5d.fs/b",
-				 "servers": [{"port": 1, "ip": "::1", "dstName": "/svc", "maxConcurrency": 7}, {"port": 1, "dstName": "/svc"}]},
+				 "servers": [{"port": 1, "ip": "::1", "dstName": "/svc", "maxConcurrency": 7, "connectTimeoutMs": 500, "connectionLifetimeSecs": 300}, {"port": 1, "dstName": "/svc"}]},
 				{"label": "b", "dtab": "", "servers": [{"port": 2, "dstName": "/$/inet/127.1/80"}],
 				 "client": {"kind": "io.l5d.static", "configs": [
 					{"prefix": "/", "connectTimeoutMs": 1}, {"prefix": "/$/inet", "connectTimeoutMs": 2},
@@ -84,7 +82,10 @@ func TestConfigurationsAreRead(t *testing.T) {
 				{
 					Label: "a", Table: table(t, "/svc => 0.001 * /#/io.l5d.fs/a & /#/io.l5d.fs/b"),
 					Servers: []linkerdtcp.Server{
-						{Address: at("[::1]:1"), DstName: dtab.Path{"svc"}, MaxConnections: 7},
+						{
+							Address: at("[::1]:1"), DstName: dtab.Path{"svc"}, MaxConnections: 7,
+							ConnectTimeout: 500 * time.Millisecond, Lifetime: 5 * time.Minute,
+						},
 						{Address: at("127.0.0.1:1"), DstName: dtab.Path{"svc"}, MaxConnections: 100000},
 					},
 				},
