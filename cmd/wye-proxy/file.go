@@ -51,7 +51,11 @@ func (s *settings) fileOptions(command *cobra.Command, name string, logs io.Writ
 	if o.DrainDelay < 0 {
 		return proxy.Options{}, usage("--drain-delay must not be negative")
 	}
-	if o.Admin, err = net.Listen("tcp", config.Admin.String()); err != nil {
+	network := "tcp"
+	if config.Admin.Addr().Is4() {
+		network = "tcp4" // to "tcp", 0.0.0.0 is IPv6 as well
+	}
+	if o.Admin, err = net.Listen(network, config.Admin.String()); err != nil {
 		return proxy.Options{}, fmt.Errorf("admin: %w", err)
 	}
 	return o, nil

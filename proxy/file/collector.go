@@ -21,9 +21,9 @@ func newCollector(s *source) *collector {
 		info:       desc("config_info", "1, with where the config came from that is in service: file or none.", "source"),
 		generation: desc("config_generation", "Generation of the config in service, 0 when there is none."),
 		refused:    desc("config_refused", "Resources of the config that are not served in their newest form."),
-		answers:    desc("resolver_answers_total", "Answers that said what a name is bound to, or at which addresses.", "router", "name"),
+		answers:    desc("resolver_answers_total", "Answers that said what a name is bound to, or at which addresses; with a table of its own, evaluations of it.", "router", "name"),
 		failures:   desc("resolver_failures_total", "Answers without addresses, and attempts without an answer.", "router", "name"),
-		resolved:   desc("resolver_current", "1 while what is known of a name is up to date, 0 while it is not or not known.", "router", "name"),
+		resolved:   desc("resolver_current", "1 while what is served of a name is the newest that there is, else 0.", "router", "name"),
 	}
 }
 

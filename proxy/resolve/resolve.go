@@ -21,8 +21,9 @@ type State struct {
 	// Err says why there is no answer, or none that is newer; nil while all is well.
 	Err error
 
-	Answers  uint64 // that were good, since the beginning
-	Failures uint64 // to get one
+	// Counts since the beginning: of what was learned and all well, and of what
+	// went wrong.
+	Answers, Failures uint64
 }
 
 // Answer is what a name is bound to. It never changes.

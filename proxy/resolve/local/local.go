@@ -75,7 +75,7 @@ func (i *Interpreter) Follow(ctx context.Context, name dtab.Path, tell func(reso
 		answer, err := i.bind(name, lookups, state.Answer)
 		n.table.Want(consumer, lookups.Paths()) // rings if it brings news
 		switch {
-		case answer != nil:
+		case err == nil:
 			state.Answers++
 		case !errors.Is(err, dtab.ErrPending):
 			state.Failures++

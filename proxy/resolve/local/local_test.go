@@ -196,8 +196,10 @@ func TestOnlyFailuresCountAsSuch(t *testing.T) {
 		w.is("nothing", "/#/b/x: broken")
 		w.post("/#/b/x", at("/#/b/x", 1))
 		w.is("/#/b/x; /#/b/x[1]", "")
-		if w.state.Answers != 1 || w.state.Failures != 1 {
-			t.Errorf("%d answers and %d failures, want one each", w.state.Answers, w.state.Failures)
+		w.post("/#/b/x", failed("/#/b/x"))
+		w.is("/#/b/x; /#/b/x[1]", "the addresses of /#/b/x cannot be known: bad line")
+		if w.state.Answers != 1 || w.state.Failures != 2 {
+			t.Errorf("%d answers and %d failures, want 1 and 2", w.state.Answers, w.state.Failures)
 		}
 	})
 }
