@@ -108,7 +108,7 @@ func (p *program) manifest(t *tables.Table, name string) (manifest, error) {
 		return manifest{}, usageError{errors.New("the table has no name; give it one with --name")}
 	}
 	if wrong := validation.IsDNS1123Subdomain(name); len(wrong) > 0 {
-		return manifest{}, fmt.Errorf("Kubernetes cannot store a table called %q (%s); give it another name with --name", name, wrong[0])
+		return manifest{}, fmt.Errorf("a table called %q cannot be stored by Kubernetes (%s); give it another name with --name", name, wrong[0])
 	}
 	m := manifest{
 		APIVersion: v1alpha1.GroupVersion.String(),

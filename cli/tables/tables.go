@@ -138,8 +138,7 @@ func isDtab(text string) bool {
 func readText(file, text string) *Table {
 	t := &Table{}
 	d, positions, err := dtab.ParsePositions(text)
-	var syntax *dtab.SyntaxError
-	if errors.As(err, &syntax) {
+	if syntax, ok := errors.AsType[*dtab.SyntaxError](err); ok {
 		t.Mistakes = []Mistake{{Rule: -1, Place: fmt.Sprintf("%s:%d:%d", file, syntax.Line, syntax.Column), Err: syntax}}
 		return t
 	}
