@@ -1,6 +1,7 @@
 # Wye's images: one static executable each, run by nobody in particular.
 #   docker build --target controller --tag wye-controller .
 #   docker build --target proxy --tag wye-proxy .
+#   docker build --target namerd --tag wye-namerd .
 FROM --platform=$BUILDPLATFORM golang:1.26 AS build
 WORKDIR /src
 COPY go.mod go.sum ./
@@ -18,3 +19,8 @@ FROM scratch AS proxy
 COPY --from=build /src/bin/wye-proxy /
 USER 65532:65532
 ENTRYPOINT ["/wye-proxy"]
+
+FROM scratch AS namerd
+COPY --from=build /src/bin/wye-namerd /
+USER 65532:65532
+ENTRYPOINT ["/wye-namerd"]
