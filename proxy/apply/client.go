@@ -115,9 +115,8 @@ func (c *Client) follow(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
-		if c.away(err) {
-			failures = 0
-		}
+		stood := c.away(err)
+		failures = counted(failures, stood, err)
 		select {
 		case <-time.After(pause(failures)):
 		case <-ctx.Done():

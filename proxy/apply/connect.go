@@ -26,8 +26,9 @@ const (
 	updateExtra = 4 << 20
 	// maxCredential bounds the files of the certificate authority and the token, in bytes.
 	maxCredential = 1 << 20
-	// connectTimeout bounds TCP, TLS and the HTTP/2 greeting together.
-	connectTimeout = 10 * time.Second
+	// connectTimeout bounds TCP, TLS and the HTTP/2 greeting together. The address
+	// of a controller that is gone may answer nothing for a while.
+	connectTimeout = 5 * time.Second
 	// A silent connection is asked after keepaliveTime whether it is alive and
 	// given up keepaliveTimeout later: a controller whose machine is gone is
 	// noticed in 20 s. gRPC allows no shorter time. The server must permit it.

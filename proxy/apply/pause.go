@@ -4,6 +4,7 @@
 package apply
 
 import (
+	"errors"
 	"math/rand/v2"
 	"time"
 )
@@ -23,4 +24,19 @@ func pause(failures int) time.Duration {
 		most = leastPause << (failures + 1)
 	}
 	return leastPause + rand.N(most-leastPause)
+}
+
+// counted is how many of so many failures in a row count, of which err was the
+// last. None do once a session stood for a while. One does when a controller
+// answers that it does not lead: behind their Service the leader is as likely to
+// be the next to answer, and the proxies of a new leader should all be there
+// before it reports on them.
+func counted(failures int, stood bool, err error) int {
+	switch {
+	case stood:
+		return 0
+	case errors.As(err, new(turnedAway)):
+		return min(failures, 1)
+	}
+	return failures
 }

@@ -105,17 +105,3 @@ func TestSaverTriesAgainAfterAFailure(t *testing.T) {
 		t.Errorf("writes (-want +got):\n%s", diff)
 	}
 }
-
-func TestPausesGrowAndStayWithinTheirBounds(t *testing.T) {
-	for failures := range 100 {
-		most := mostPause
-		if failures < 4 {
-			most = 400 * time.Millisecond << failures
-		}
-		for range 100 {
-			if got := pause(failures); got < leastPause || got >= most {
-				t.Fatalf("after %d failures: %v, want from %v to %v", failures, got, leastPause, most)
-			}
-		}
-	}
-}

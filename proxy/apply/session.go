@@ -30,8 +30,13 @@ type session struct {
 	client *Client
 	stream grpc.BidiStreamingClient[pushv1.SyncRequest, pushv1.Update]
 	cancel context.CancelCauseFunc // ends the stream
+	taken  bool                    // by the controller
 	acked  *pushv1.Ack             // sent last; nil before the first update
 }
+
+// turnedAway is the end of a session that a controller answered and did not take
+// for now: it does not lead.
+type turnedAway struct{ error }
 
 // event is what the stream brought: an update, its end, or, when both are nil,
 // word that the controller took the session.
@@ -82,9 +87,13 @@ func (s *session) step(ctx context.Context, events <-chan event) error {
 	select {
 	case e := <-events:
 		switch {
+		case e.err != nil && !s.taken && status.Code(e.err) == codes.Unavailable:
+			return turnedAway{e.err}
 		case e.err != nil:
 			return explain(e.err)
-		case e.update == nil:
+		}
+		s.taken = true
+		if e.update == nil {
 			s.client.connected()
 			return nil
 		}
