@@ -106,9 +106,11 @@ var flow = map[string][]string{
 
 	// Around the product.
 	"hack/assets": {},
-	"hack/demo":   {"api/v1alpha1", "test/kube"},
+	"hack/demo":   {"api/v1alpha1", "test/kube", "test/load", "test/story"},
 	"hack/image":  {},
 	"test/kube":   {},
+	"test/load":   {},
+	"test/story":  {"api/v1alpha1", "test/load"},
 }
 
 func TestImportsFollowTheFlow(t *testing.T) {
