@@ -177,7 +177,9 @@ func (p *port) awaitRoom() {
 func (p *port) enter() { p.serving.Add(1) }
 
 func (p *port) leave() {
-	p.serving.Add(-1)
+	if p.serving.Add(-1); p.limit == 0 {
+		return
+	}
 	select {
 	case p.left <- struct{}{}:
 	default:

@@ -78,9 +78,7 @@ func (c *Client) Follow(ctx context.Context, name dtab.Path, tell func(resolve.S
 	again(ctx, func() {
 		err := c.watch(ctx, name, k)
 		if errors.Is(err, errNoWatch) && ctx.Err() == nil {
-			c.options.Log.Warn("namerd cannot be watched, asking it from time to time; one branch of a union is then taken for all connections until the next answer",
-				"name", name.String(), "every", c.options.Period, "reason", err)
-			err = c.poll(ctx, name, k)
+			err = c.poll(ctx, name, k, err)
 		}
 		k.failed(ctx, treeSource, err)
 	})

@@ -77,12 +77,12 @@ func (w *watching) follow(ctx context.Context, id dtab.Path) {
 	})
 }
 
-// poll asks for the addresses of a name, every so often, until that fails. A namerd
-// that failed may be another one when it is back.
-func (c *Client) poll(ctx context.Context, name dtab.Path, k *knowledge) error {
+// poll asks for the addresses of a name, every so often, until that fails; why is
+// what is wrong with watching. A namerd that failed may be another one when it is back.
+func (c *Client) poll(ctx context.Context, name dtab.Path, k *knowledge, why error) error {
 	ticker := time.NewTicker(c.options.Period)
 	defer ticker.Stop()
-	for {
+	for first := true; ; first = false {
 		text, err := c.once(ctx, c.url("resolve", name, false))
 		if err != nil {
 			return err
@@ -92,6 +92,10 @@ func (c *Client) poll(ctx context.Context, name dtab.Path, k *knowledge) error {
 			return err
 		}
 		k.resolved(ctx, name, addr)
+		if first {
+			c.options.Log.Warn("namerd cannot be watched and is asked from time to time; of a union, one branch is taken for all connections until the next answer",
+				"name", name.String(), "every", c.options.Period, "reason", why)
+		}
 		select {
 		case <-ticker.C:
 		case <-ctx.Done():
