@@ -104,7 +104,10 @@ when it is told of one (kubectl wye dtab --help).`,
 	root.SetErr(p.ErrOut)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	p.addKubeFlags(root)
-	root.AddCommand(p.explainCommand(), p.diffCommand(), p.lintCommand(), p.importCommand(), p.dtabCommand())
+	root.AddCommand(
+		p.explainCommand(), p.diffCommand(), p.lintCommand(), p.importCommand(),
+		p.statusCommand(), p.shiftCommand(), p.dtabCommand(),
+	)
 	return root
 }
 

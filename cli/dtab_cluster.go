@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -23,10 +22,11 @@ import (
 // clusterTables are the Dtabs of a namespace.
 type clusterTables struct{ cluster }
 
-// versionOf is the version of a Dtab: its generation, which counts the changes of
-// its rules and not those of its status. It is what the controller's namerd shows.
+// versionOf is the version of a Dtab as the controller's namerd shows it. The
+// generation counts changes of the rules, not those of the status; the uid tells
+// a Dtab from a later one of the same name.
 func versionOf(d *v1alpha1.Dtab) string {
-	return base64.StdEncoding.EncodeToString(strconv.AppendInt(nil, d.Generation, 10))
+	return base64.StdEncoding.EncodeToString(fmt.Appendf(nil, "%s/%d", d.UID, d.Generation))
 }
 
 func (t clusterTables) List(ctx context.Context) ([]string, error) {
@@ -85,6 +85,9 @@ func (t clusterTables) object(name string, rules []v1alpha1.Dentry) *v1alpha1.Dt
 	}
 }
 
+// attempts bounds how often a write is tried that others get ahead of.
+const attempts = 10
+
 // Update replaces the rules of a Dtab. As with a namerd, one that is not there is
 // created, unless a version is asked for. A change of something else than rules
 // that comes between is no conflict; it is tried again.
@@ -93,13 +96,13 @@ func (t clusterTables) Update(ctx context.Context, name string, in namerctl.Inpu
 	if err != nil {
 		return err
 	}
-	for {
-		err := t.replace(ctx, name, in.Version, rules)
-		again := apierrors.IsConflict(err) || in.Version == "" && apierrors.IsAlreadyExists(err)
-		if !again || ctx.Err() != nil {
+	for range attempts {
+		err = t.replace(ctx, name, in.Version, rules)
+		if !apierrors.IsConflict(err) && (in.Version != "" || !apierrors.IsAlreadyExists(err)) {
 			return err
 		}
 	}
+	return err
 }
 
 func (t clusterTables) replace(ctx context.Context, name, version string, rules []v1alpha1.Dentry) error {
