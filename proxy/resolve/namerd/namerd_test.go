@@ -72,7 +72,7 @@ func TestTheLastGoodAnswerIsKept(t *testing.T) {
 			s.refuse("bind", http.StatusServiceUnavailable)
 			s.end()
 		}, "503 Service Unavailable"},
-		{"a namerd that is gone", func(s *standIn) { s.end(); s.Listener.Close() }, "connection refused"},
+		{"a namerd that is gone", func(s *standIn) { s.Listener.Close(); s.CloseClientConnections() }, "connection refused"},
 	} {
 		t.Run(test.reason, func(t *testing.T) {
 			t.Parallel()
