@@ -115,8 +115,22 @@ func (t clusterTables) replace(ctx context.Context, name, version string, rules 
 	case version != "" && version != versionOf(d):
 		return fmt.Errorf("dtab %q is at version %s, not %s: somebody has changed it", name, versionOf(d), version)
 	}
-	d.Spec.Dentries = rules
+	d.Spec.Dentries = keepTexts(rules, d.Spec.Dentries)
 	return t.cluster.Update(ctx, d, client.FieldOwner(fieldOwner))
+}
+
+// keepTexts are rules, with the texts of those that were there before.
+func keepTexts(rules, before []v1alpha1.Dentry) []v1alpha1.Dentry {
+	texts := map[namerctl.Dentry]v1alpha1.Dentry{}
+	for _, e := range before {
+		texts[canonical(e)] = e
+	}
+	for i, e := range rules {
+		if old, ok := texts[namerctl.Dentry(e)]; ok {
+			rules[i] = old
+		}
+	}
+	return rules
 }
 
 func (t clusterTables) Delete(ctx context.Context, name string) error {

@@ -5,6 +5,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -38,7 +39,7 @@ that after any number of connections each arm is within one of its share.`,
   kubectl wye status tcproute/redis -w`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 1 {
-				return usageError{fmt.Errorf("name one TCPRoute, or none for all of the namespace")}
+				return usageError{errors.New("name one TCPRoute, or none for all of the namespace")}
 			}
 			return nil
 		},
@@ -111,8 +112,8 @@ func (p *program) followStatus(ctx context.Context, c cluster, name string) erro
 		_, err := io.WriteString(p.Out, text)
 		return err
 	})
-	if ctx.Err() != nil {
-		return nil // the user has seen enough
+	if errors.Is(err, context.Canceled) {
+		err = nil // the user has seen enough
 	}
 	return err
 }

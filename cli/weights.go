@@ -67,7 +67,7 @@ func ownedWeights(entries []metav1.ManagedFieldsEntry) ([]string, error) {
 				} `json:"f:backends"`
 			} `json:"f:spec"`
 		}
-		if err := json.Unmarshal(e.FieldsV1.Raw, &owned); err != nil {
+		if err := json.Unmarshal(e.FieldsV1.GetRawBytes(), &owned); err != nil {
 			return nil, fmt.Errorf("read what %s owns: %w", fieldOwner, err)
 		}
 		for key, fields := range owned.Spec.Backends {

@@ -4,8 +4,6 @@
 package main
 
 import (
-	"encoding/base64"
-	"encoding/binary"
 	"fmt"
 	"io"
 	"net/http"
@@ -13,12 +11,12 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
-	"github.com/wye-dev/wye/dtab"
+	"github.com/wye-dev/wye/namerd"
+	"github.com/wye-dev/wye/namerd/inmemory"
 )
 
 // What speaks to a namerd. Each script has one of its own at $NAMERD; what it was
@@ -27,12 +25,16 @@ func TestNamerctl(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/namerctl",
 		Setup: func(env *testscript.Env) error {
+			store := inmemory.New(nil)
+			api, err := namerd.NewServer(namerd.Options{Tables: store, Access: namerd.Everybody(store)})
+			if err != nil {
+				return err
+			}
 			requests, err := os.Create(filepath.Join(env.WorkDir, "requests"))
 			if err != nil {
 				return err
 			}
-			tables := &namerd{tables: map[string]dtab.Dtab{}, versions: map[string]uint64{}}
-			server := httptest.NewServer(record(requests, tables))
+			server := httptest.NewServer(record(requests, api))
 			env.Defer(func() {
 				server.Close()
 				requests.Close()
@@ -64,75 +66,4 @@ func record(to io.Writer, next http.Handler) http.Handler {
 		r.Body = io.NopCloser(strings.NewReader(string(body)))
 		next.ServeHTTP(w, r)
 	})
-}
-
-// namerd keeps tables as namerd's HTTP interface does with its memory as storage.
-type namerd struct {
-	mu       sync.Mutex
-	tables   map[string]dtab.Dtab
-	versions map[string]uint64
-}
-
-func (n *namerd) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	_, name, _ := strings.Cut(r.URL.EscapedPath(), "/api/1/dtabs")
-	name = strings.TrimPrefix(name, "/")
-	w.Header().Set("Content-Type", "application/json")
-	table, exists := n.tables[name]
-	switch {
-	case name == "teapot":
-		w.WriteHeader(http.StatusTeapot)
-	case name == "" && r.Method == http.MethodGet:
-		fmt.Fprintln(w, n.names())
-	case !exists && r.Method != http.MethodPost && r.Method != http.MethodPut:
-		w.WriteHeader(http.StatusNotFound)
-	case r.Method == http.MethodGet:
-		w.Header()["ETag"] = []string{n.version(name)}
-		text, _ := table.MarshalJSON() // parsed tables always have a text
-		fmt.Fprintf(w, "%s\n", text)
-	case r.Method == http.MethodDelete:
-		delete(n.tables, name)
-		delete(n.versions, name)
-		w.WriteHeader(http.StatusNoContent)
-	case r.Method == http.MethodPost && exists:
-		w.WriteHeader(http.StatusConflict)
-	default:
-		w.WriteHeader(n.put(name, r))
-	}
-}
-
-func (n *namerd) put(name string, r *http.Request) (status int) {
-	body, _ := io.ReadAll(r.Body) // of memory
-	var table dtab.Dtab
-	var err error
-	if r.Header.Get("Content-Type") == "application/json" {
-		err = table.UnmarshalJSON(body)
-	} else {
-		table, err = dtab.Parse(string(body))
-	}
-	match := r.Header.Get("If-Match")
-	switch {
-	case err != nil:
-		return http.StatusBadRequest
-	case match != "" && n.versions[name] == 0:
-		return http.StatusNotFound
-	case match != "" && match != n.version(name):
-		return http.StatusPreconditionFailed
-	}
-	n.tables[name] = table
-	n.versions[name]++
-	return http.StatusNoContent
-}
-
-func (n *namerd) version(name string) string {
-	return base64.StdEncoding.EncodeToString(binary.BigEndian.AppendUint64(nil, n.versions[name]))
-}
-
-func (n *namerd) names() string {
-	var names []string
-	for name := range n.tables {
-		names = append(names, fmt.Sprintf("%q", name))
-	}
-	return "[" + strings.Join(names, ",") + "]"
 }
