@@ -44,8 +44,8 @@ build: ## Build the programs into bin/.
 test: build ## Run every test but the end-to-end ones. TEST_FLAGS=-v, PKG=./dtab/...
 	@$(WITH_ASSETS) go test $(TEST_FLAGS) $(or $(PKG),./...)
 
-race: ## Run the tests that need no API server under the race detector (needs a C compiler).
-	CGO_ENABLED=1 go test -race $(TEST_FLAGS) ./api/... ./controllers/... ./dtab/... ./namer/... ./proxy/...
+race: ## Run the tests of packages under the race detector (needs a C compiler).
+	@$(WITH_ASSETS) CGO_ENABLED=1 go test -race $(TEST_FLAGS) ./api/... ./controllers/... ./dtab/... ./namer/... ./proxy/...
 
 bench: ## Run the benchmarks.
 	go test -run '^$$' -bench . -benchmem $(TEST_FLAGS) $(or $(PKG),./...)

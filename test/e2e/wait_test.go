@@ -59,9 +59,9 @@ func throughout(t *testing.T, long time.Duration, what string, holds func() (ok 
 
 // untilConverged waits until the fleet is complete and every proxy serves the
 // table as it was applied last.
-func (w *world) untilConverged(t *testing.T) time.Duration {
+func (w *world) untilConverged(t *testing.T) {
 	t.Helper()
-	return until(t, patience, "the fleet is ready and all proxies serve the table", func() (bool, any) {
+	until(t, patience, "the fleet is ready and all proxies serve the table", func() (bool, any) {
 		f, v := w.fleet(t), w.view(t)
 		table := meta.FindStatusCondition(v.Table.Status.Conditions, v1alpha1.ConditionProgrammed)
 		ok := meta.IsStatusConditionTrue(f.Status.Conditions, v1alpha1.ConditionReady) &&
