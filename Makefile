@@ -50,8 +50,8 @@ race: ## Run the tests of packages under the race detector (needs a C compiler).
 bench: ## Run the benchmarks.
 	go test -run '^$$' -bench . -benchmem $(TEST_FLAGS) $(or $(PKG),./...)
 
-e2e: ## Test on the cluster of $KUBECONFIG, where the images can be had.
-	CONTROLLER_IMAGE=$(CONTROLLER_IMAGE) PROXY_IMAGE=$(PROXY_IMAGE) \
+e2e: ## Test on the cluster of $KUBECONFIG, where the images can be had and Wye is not installed.
+	KUBECTL="$(KUBECTL)" CONTROLLER_IMAGE=$(CONTROLLER_IMAGE) PROXY_IMAGE=$(PROXY_IMAGE) \
 		go test -tags e2e -count 1 -timeout 30m -v $(TEST_FLAGS) ./test/e2e/...
 
 generate: ## Generate code from the kinds and from the protocol.

@@ -23,9 +23,8 @@ const followWithin = 2 * time.Second
 // proxies follows. Connections to a server that ends are lost with it; still
 // every command is answered.
 func (w *world) testEndpoints(t *testing.T) {
-	l := w.load(t, perSecond, 3)
 	for _, replicas := range []int{3, 1} {
-		before := l.Totals()
+		l := w.load(t, perSecond, 3)
 		w.kubectl(t, "scale", "deployment/redis1", fmt.Sprintf("--replicas=%d", replicas))
 		took := until(t, patience, fmt.Sprintf("%d endpoints are in the slices", replicas), func() (bool, any) {
 			n := w.inSlices(t, "redis1")
@@ -37,7 +36,8 @@ func (w *world) testEndpoints(t *testing.T) {
 			n := len(w.podsAndGoing(t, namespace, "app", "redis1"))
 			return n == replicas, n
 		})
-		check(t, fmt.Sprintf("to %d replicas", replicas), l.Totals().Since(before), replicas == 1)
+		l.Stop()
+		check(t, fmt.Sprintf("to %d replicas", replicas), l.Totals(), replicas == 1)
 	}
 }
 
