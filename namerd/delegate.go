@@ -18,11 +18,7 @@ const delegateWait = 2 * time.Second
 
 // delegateIn is /delegate/NS, by any method.
 func (s *Server) delegateIn(w http.ResponseWriter, r *http.Request, namespace string) error {
-	p, err := parameters(r)
-	if err != nil {
-		return err
-	}
-	query, err := p.question(namespace)
+	_, query, err := question(r, namespace)
 	if err != nil {
 		return err
 	}

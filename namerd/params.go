@@ -66,6 +66,16 @@ func (p params) extra() (dtab.Dtab, error) {
 	return extra, nil
 }
 
+// question reads the parameters of a request that asks for a name in a namespace.
+func question(r *http.Request, namespace string) (params, names.Query, error) {
+	p, err := parameters(r)
+	if err != nil {
+		return nil, names.Query{}, err
+	}
+	query, err := p.question(namespace)
+	return p, query, err
+}
+
 // question reads what bind, resolve and delegate are asked.
 func (p params) question(namespace string) (names.Query, error) {
 	path, err := p.path()

@@ -12,11 +12,7 @@ import (
 
 // bind is /bind/NS: the tree that a name is bound to, with addresses.
 func (s *Server) bind(w http.ResponseWriter, r *http.Request, namespace string) error {
-	p, err := parameters(r)
-	if err != nil {
-		return err
-	}
-	query, err := p.question(namespace)
+	p, query, err := question(r, namespace)
 	if err != nil {
 		return err
 	}
@@ -30,11 +26,7 @@ func (s *Server) bind(w http.ResponseWriter, r *http.Request, namespace string) 
 
 // resolve is /resolve/NS: the addresses of one of the names that a name is bound to.
 func (s *Server) resolve(w http.ResponseWriter, r *http.Request, namespace string) error {
-	p, err := parameters(r)
-	if err != nil {
-		return err
-	}
-	query, err := p.question(namespace)
+	p, query, err := question(r, namespace)
 	if err != nil {
 		return err
 	}
