@@ -122,11 +122,8 @@ type operator struct {
 	mgr       ctrl.Manager
 	authority *pki.Authority
 	caChanged *watch.Doorbell // of webhook.Trust
-	book      *publish.Book
-	names     *namer.Table
 	mounts    []namer.Mount
 	namers    []manager.Runnable
-	usage     *Usage
 	fleets    *FleetReconciler
 	dtabs     *DtabReconciler
 }
@@ -160,16 +157,15 @@ func (o *operator) setupReconcilers(ctx context.Context) error {
 	w := watch.Watch{Reader: o.mgr.GetClient()}
 	writer := &status.Writer{Client: o.mgr.GetClient(), Events: o.mgr.GetEventRecorder(fleet.ControllerName)}
 	usageChanged := &watch.Doorbell{Delay: usageDelay}
-	o.usage = &Usage{Changed: usageChanged.Ring}
+	usage := &Usage{Changed: usageChanged.Ring}
 	o.fleets = &FleetReconciler{
-		Watch: w, Status: writer, Usage: o.usage, Now: time.Now,
+		Watch: w, Status: writer, Usage: usage, Now: time.Now,
 		NamesChanged:    &watch.Doorbell{Delay: namesDelay},
 		ProgressChanged: &watch.Doorbell{Delay: progressDelay},
 		RuntimeChanged:  &watch.Doorbell{},
 	}
-	o.dtabs = &DtabReconciler{Watch: w, Status: writer, Usage: o.usage, Now: time.Now, UsageChanged: usageChanged}
-	o.book = publish.NewBook(o.fleets.ProgressChanged.Ring)
-	o.fleets.Book = o.book
+	o.dtabs = &DtabReconciler{Watch: w, Status: writer, Usage: usage, Now: time.Now, UsageChanged: usageChanged}
+	o.fleets.Book = publish.NewBook(o.fleets.ProgressChanged.Ring)
 	return nil
 }
 
@@ -188,10 +184,9 @@ func (o *operator) setupNames(context.Context) error {
 		o.namers = append(o.namers, everywhere(files.Run))
 	}
 	var err error
-	o.names, err = namer.NewTable(func(consumer string) {
+	o.fleets.Names, err = namer.NewTable(func(consumer string) {
 		o.fleets.NamesChanged.Ring(parseKey(consumer))
 	}, o.mounts...)
-	o.fleets.Names = o.names
 	return err
 }
 
@@ -204,7 +199,7 @@ func (o *operator) setupPush(ctx context.Context) error {
 	log := o.mgr.GetLogger()
 	o.authority = pki.New(o.authorityOptions(live, log.WithName("pki")))
 	server, err := publish.NewServer(publish.Options{
-		Book: o.book, Tokens: authn.New(live, authn.Audience), Account: o.account,
+		Book: o.fleets.Book, Tokens: authn.New(live, authn.Audience), Account: o.account,
 		TLS: o.authority.TLSConfig(), Metrics: metrics.Registry, Log: log.WithName("push"),
 	})
 	if err != nil {
