@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/netip"
 	"slices"
@@ -23,6 +24,7 @@ import (
 	"github.com/wye-dev/wye/proxy/listener"
 	"github.com/wye-dev/wye/proxy/metrics"
 	"github.com/wye-dev/wye/proxy/plan"
+	"github.com/wye-dev/wye/proxy/portable"
 )
 
 // patience is how long a test waits for what must happen.
@@ -39,19 +41,34 @@ type proxy struct {
 	port     uint16
 }
 
-func start(t *testing.T, opts listener.Options) *proxy {
+func start(t *testing.T, plane plane, opts listener.Options) *proxy {
 	t.Helper()
 	p := &proxy{t: t, registry: prometheus.NewRegistry(), port: freePort(t)}
 	opts.Address = loopback()
 	opts.Metrics = metrics.New(p.registry)
 	opts.RetryEvery = 20 * time.Millisecond
-	p.set = listener.NewSet(opts)
+	p.set = listener.NewSet(plane(t, opts.Log, opts.Metrics), opts)
 	t.Cleanup(func() {
 		ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 		cancel()
 		p.set.Drain(ctx)
 	})
 	return p
+}
+
+// plane is a data plane under test.
+type plane func(t *testing.T, log *slog.Logger, m *metrics.Metrics) listener.Driver
+
+// onEveryPlane runs a test over each.
+func onEveryPlane(t *testing.T, test func(t *testing.T, plane plane)) {
+	t.Helper()
+	for name, plane := range planes() {
+		t.Run(name, func(t *testing.T) { test(t, plane) })
+	}
+}
+
+func goroutines(_ *testing.T, log *slog.Logger, m *metrics.Metrics) listener.Driver {
+	return portable.New(portable.Options{Log: log, Metrics: m})
 }
 
 // freePort is a port of the kernel's choice that is the test's until it ends: a
@@ -195,6 +212,35 @@ func eventually(t *testing.T, what string, holds func() bool) {
 			t.Fatalf("still waiting: %s", what)
 		}
 	}
+}
+
+// blackHole is an endpoint that does not answer: a socket that accepts nobody, and
+// whose queue is full.
+func blackHole(t *testing.T) *pushv1.Endpoint {
+	t.Helper()
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = unix.Close(fd) })
+	if err := errors.Join(unix.Bind(fd, &unix.SockaddrInet4{Addr: loopback().As4()}), unix.Listen(fd, 0)); err != nil {
+		t.Fatal(err)
+	}
+	name, err := unix.Getsockname(fd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	to := netip.AddrPortFrom(loopback(), uint16(name.(*unix.SockaddrInet4).Port))
+	dialer := net.Dialer{Timeout: 100 * time.Millisecond}
+	for range 16 {
+		conn, err := dialer.Dial("tcp", to.String())
+		if err != nil {
+			return endpoint(to)
+		}
+		t.Cleanup(func() { conn.Close() })
+	}
+	t.Fatal("the queue does not fill up")
+	return nil
 }
 
 // server is a backend that says its name, one letter, to whoever connects, and

@@ -4,212 +4,92 @@
 package listener
 
 import (
-	"errors"
 	"fmt"
 	"net"
 	"net/netip"
-	"os"
-	"strconv"
 	"sync/atomic"
-	"syscall"
-	"time"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/wye-dev/wye/proxy/plan"
-	"github.com/wye-dev/wye/proxy/upstream"
+	"github.com/wye-dev/wye/proxy/socket"
 )
 
-const (
-	// A port that is being closed accepts until nobody has come for lastCall, so
-	// that no client which the kernel has already let in is turned away, but no
-	// longer than lastCallMax in all.
-	lastCall    = 10 * time.Millisecond
-	lastCallMax = time.Second
-	// Errors of accept are mostly a lack of descriptors, which passes.
-	backoffLeast = 5 * time.Millisecond
-	backoffMost  = time.Second
-)
+// Port is a listener of the plan in force, or one that is being closed, as the
+// driver that serves it sees it.
+type Port struct {
+	Name           string
+	MaxConnections int64 // at a time; 0: no limit
 
-// port is a listener of the plan in force, or one that is being closed.
-type port struct {
-	set     *Set
-	name    string
+	route   atomic.Pointer[plan.Route]
+	serving atomic.Int64 // connections
+}
+
+// Route is where new connections go; nil: they are refused.
+func (p *Port) Route() *plan.Route { return p.route.Load() }
+
+// Enter counts a connection in, unless there are as many as there may be. Leave
+// must follow if it did.
+func (p *Port) Enter() bool {
+	if n := p.serving.Add(1); p.MaxConnections > 0 && n > p.MaxConnections {
+		p.serving.Add(-1)
+		return false
+	}
+	return true
+}
+
+// EnterLate counts a connection in that the kernel had let in before the port was
+// closed: it is served whatever the limit is. Leave must follow.
+func (p *Port) EnterLate() { p.serving.Add(1) }
+
+// Leave counts a connection out. It tells whether somebody may wait for that.
+func (p *Port) Leave() bool { return p.serving.Add(-1) < p.MaxConnections }
+
+// bound is a port of the plan with the socket that it is on.
+type bound struct {
+	Port
 	address netip.Addr // the zero Addr is all interfaces
 	number  uint16
-	limit   uint32                     // of connections at a time; 0: none
-	route   atomic.Pointer[plan.Route] // nil: connections are refused
-
-	tcp *net.TCPListener // guarded by set.mu until accept runs; nil when unbound
-	err error            // guarded by set.mu: why it is unbound
-
-	serving atomic.Int64  // connections
-	left    chan struct{} // has a value when one may have ended
-	closing chan struct{} // closed by stop
+	stop    func() // ends accepting; nil when the port could not be opened
+	err     error  // why it could not be
 }
 
-func newPort(s *Set, l *plan.Listener) *port {
-	p := &port{
-		set:     s,
-		name:    l.Name,
-		address: s.addressOf(l),
-		number:  l.Port,
-		limit:   l.MaxConnections,
-		left:    make(chan struct{}, 1),
-		closing: make(chan struct{}),
-	}
-	p.route.Store(l.Route)
-	return p
+func (b *bound) serves(address netip.Addr, l *plan.Listener) bool {
+	return b.address == address && b.number == l.Port && b.MaxConnections == int64(l.MaxConnections)
 }
 
-// serves tells whether the port is what a listener asks for, whatever its route.
-func (p *port) serves(l *plan.Listener) bool {
-	return p.address == p.set.addressOf(l) && p.number == l.Port && p.limit == l.MaxConnections
-}
-
-func (p *port) bound() bool { return p.tcp != nil }
-
-// open binds the port. Accepted connections have TCP_NODELAY set, and keep-alive
-// as those to endpoints have.
-//
-// SO_REUSEPORT lets several proxies of a fleet on one host share the port; the kernel
-// allows it only among processes of one user that all ask for it. Multipath TCP
-// stays off: its sockets cannot be spliced.
-func (p *port) open() error {
-	config := net.ListenConfig{Control: reusePort, KeepAliveConfig: upstream.KeepAlive()}
-	config.SetMultipathTCP(false)
-	network, host := "tcp", ""
-	if p.address.IsValid() {
-		host = p.address.String()
-	}
-	if p.address.Is4() {
-		network = "tcp4" // to "tcp", 0.0.0.0 is IPv6 as well
-	}
-	l, err := config.Listen(p.set.ctx, network, net.JoinHostPort(host, strconv.Itoa(int(p.number))))
-	p.err = err
-	if err == nil {
-		p.tcp = l.(*net.TCPListener)
-	}
-	return err
-}
-
-func reusePort(_, _ string, conn syscall.RawConn) error {
-	var err error
-	control := conn.Control(func(fd uintptr) {
-		err = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_REUSEPORT, 1)
-	})
-	return errors.Join(control, err)
-}
-
-// problem says why the port is unbound; empty if it is not.
-func (p *port) problem() string {
-	if p.err == nil {
+// problem says why the port is not open; empty if it is.
+func (b *bound) problem() string {
+	if b.err == nil {
 		return ""
 	}
-	return fmt.Sprintf("bind port %d: %v", p.number, p.err)
+	return fmt.Sprintf("bind port %d: %v", b.number, b.err)
 }
 
-// stop ends accepting, after the last call. set.mu is held.
-func (p *port) stop() {
-	close(p.closing)
-	if p.tcp != nil {
-		turnAway(p.tcp)
-		_ = p.tcp.SetDeadline(time.Now().Add(lastCall))
-	}
-}
-
-func (p *port) stopping() bool {
-	select {
-	case <-p.closing:
-		return true
-	default:
-		return false
+// close stops the port, if it is open.
+func (b *bound) close() {
+	if b.stop != nil {
+		b.stop()
 	}
 }
 
-// accept serves connections until the port is stopped. No other error ends it.
-func (p *port) accept() {
-	defer func() { _ = p.tcp.Close() }()
-	var end time.Time // of the last call
-	backoff := backoffLeast
-	for {
-		p.awaitRoom()
-		conn, err := p.tcp.AcceptTCP()
-		if p.stopping() {
-			now := time.Now()
-			if end.IsZero() {
-				end = now.Add(lastCallMax)
-			}
-			if err != nil && (now.After(end) || !p.waiting()) {
-				return
-			}
-			_ = p.tcp.SetDeadline(now.Add(min(lastCall, end.Sub(now))))
-		}
-		switch {
-		case err == nil:
-			backoff = backoffLeast
-			p.set.start(conn, p)
-		case errors.Is(err, syscall.ECONNABORTED): // the client has thought better of it
-		case errors.Is(err, os.ErrDeadlineExceeded): // once more, for those who wait
-		case errors.Is(err, net.ErrClosed):
-			return
-		default:
-			p.set.opts.Log.Warn("cannot accept, trying again", "listener", p.name, "after", backoff, "err", err)
-			p.pause(backoff)
-			backoff = min(2*backoff, backoffMost)
-		}
-	}
+// Driver accepts the connections of ports and serves each to its end.
+type Driver interface {
+	// Serve accepts on l, which is the driver's from now on, until stop is called.
+	// Then nobody new is let in, and whoever has already reached the socket is still
+	// served. stop does not wait for that.
+	Serve(l *net.TCPListener, p *Port) (stop func(), err error)
+	// Active is the number of connections being served.
+	Active() int
+	// Drain waits until stopped ports have let in the last, and every connection has
+	// ended. When kill is closed it ends those that are left, and returns their number.
+	// Nothing is served afterwards. It is called once, after every port has been stopped.
+	Drain(kill <-chan struct{}) (ended int)
 }
 
-// awaitRoom returns when the port may serve one connection more. One that is being
-// closed lets in whoever waits already.
-func (p *port) awaitRoom() {
-	for p.limit > 0 && p.serving.Load() >= int64(p.limit) {
-		select {
-		case <-p.left:
-		case <-p.closing:
-			return
-		}
+// open binds the port and has it served.
+func (s *Set) open(b *bound) error {
+	var l *net.TCPListener
+	if l, b.err = socket.Listen(s.ctx, b.address, b.number); b.err == nil {
+		b.stop, b.err = s.driver.Serve(l, &b.Port)
 	}
-}
-
-// enter counts a connection. leave must follow.
-func (p *port) enter() { p.serving.Add(1) }
-
-func (p *port) leave() {
-	if p.serving.Add(-1); p.limit == 0 {
-		return
-	}
-	select {
-	case p.left <- struct{}{}:
-	default:
-	}
-}
-
-// waiting tells whether a client waits to be accepted. A deadline that has passed
-// does not say so: accept does not look any more then.
-func (p *port) waiting() bool {
-	raw, err := p.tcp.SyscallConn()
-	if err != nil {
-		return false
-	}
-	n := 0
-	_ = raw.Control(func(fd uintptr) {
-		n, _ = unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 0)
-	})
-	return n > 0
-}
-
-// pause waits, and not for long once the port is being closed.
-func (p *port) pause(d time.Duration) {
-	if p.stopping() {
-		<-time.After(lastCall)
-		return
-	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-p.closing:
-	}
+	return b.err
 }

@@ -4,7 +4,6 @@
 package listener_test
 
 import (
-	"context"
 	"io"
 	"log/slog"
 	"net"
@@ -19,13 +18,15 @@ import (
 
 	pushv1 "github.com/wye-dev/wye/api/push/v1"
 	"github.com/wye-dev/wye/proxy/listener"
-	"github.com/wye-dev/wye/proxy/upstream"
 )
 
 // TestAShiftClosesNothing is the main job: from all on one arm to all on the
 // other, with a thousand connections established.
-func TestAShiftClosesNothing(t *testing.T) {
-	p := start(t, listener.Options{})
+func TestAShiftClosesNothing(t *testing.T) { onEveryPlane(t, testAShiftClosesNothing) }
+
+func testAShiftClosesNothing(t *testing.T, plane plane) {
+	t.Helper()
+	p := start(t, plane, listener.Options{})
 	a, b := pool("a", server(t, "a")), pool("b", server(t, "b"))
 	p.install(split(100, "a", 0, "b"), a, b)
 	const idle = 1000
@@ -60,8 +61,11 @@ func TestAShiftClosesNothing(t *testing.T) {
 	}
 }
 
-func TestSharesAreExactOverSockets(t *testing.T) {
-	p := start(t, listener.Options{})
+func TestSharesAreExactOverSockets(t *testing.T) { onEveryPlane(t, testSharesAreExactOverSockets) }
+
+func testSharesAreExactOverSockets(t *testing.T, plane plane) {
+	t.Helper()
+	p := start(t, plane, listener.Options{})
 	a, b := pool("a", server(t, "a")), pool("b", server(t, "b"))
 	counts := map[string]int{}
 	for _, weights := range [][2]float64{{99, 1}, {3, 1}, {1, 1}} {
@@ -78,6 +82,11 @@ func TestSharesAreExactOverSockets(t *testing.T) {
 }
 
 func TestAConnectionWithNowhereToGoIsReset(t *testing.T) {
+	onEveryPlane(t, testAConnectionWithNowhereToGoIsReset)
+}
+
+func testAConnectionWithNowhereToGoIsReset(t *testing.T, plane plane) {
+	t.Helper()
 	for _, test := range []struct {
 		reason  string
 		tree    *pushv1.Tree
@@ -90,7 +99,7 @@ func TestAConnectionWithNowhereToGoIsReset(t *testing.T) {
 		{"endpoints that refuse", leaf("down"), "connect_failed", "down"},
 	} {
 		t.Run(test.reason, func(t *testing.T) {
-			p := start(t, listener.Options{})
+			p := start(t, plane, listener.Options{})
 			up := server(t, "a")
 			p.install(test.tree, pool("a", up), pool("b", up), pool("nobody"), pool("down", closed(t), closed(t)))
 			p.wantReset()
@@ -101,8 +110,11 @@ func TestAConnectionWithNowhereToGoIsReset(t *testing.T) {
 	}
 }
 
-func TestAListenerWithoutRouteResets(t *testing.T) {
-	p := start(t, listener.Options{})
+func TestAListenerWithoutRouteResets(t *testing.T) { onEveryPlane(t, testAListenerWithoutRouteResets) }
+
+func testAListenerWithoutRouteResets(t *testing.T, plane plane) {
+	t.Helper()
+	p := start(t, plane, listener.Options{})
 	config := p.config(fail())
 	config.Routes = nil
 	if refused := p.try(config); len(refused) > 0 {
@@ -115,7 +127,12 @@ func TestAListenerWithoutRouteResets(t *testing.T) {
 }
 
 func TestAFailedDialIsRetriedOnAnotherEndpoint(t *testing.T) {
-	p := start(t, listener.Options{})
+	onEveryPlane(t, testAFailedDialIsRetriedOnAnotherEndpoint)
+}
+
+func testAFailedDialIsRetriedOnAnotherEndpoint(t *testing.T, plane plane) {
+	t.Helper()
+	p := start(t, plane, listener.Options{})
 	p.install(leaf("a"), pool("a", closed(t), server(t, "a"), closed(t)))
 	for range 50 {
 		if _, name := p.ask(); name != "a" {
@@ -134,8 +151,13 @@ func TestAFailedDialIsRetriedOnAnotherEndpoint(t *testing.T) {
 }
 
 func TestOnUnavailableDecidesTheShareOfADeadArm(t *testing.T) {
+	onEveryPlane(t, testOnUnavailableDecidesTheShareOfADeadArm)
+}
+
+func testOnUnavailableDecidesTheShareOfADeadArm(t *testing.T, plane plane) {
+	t.Helper()
 	for _, dead := range []*pushv1.Pool{pool("dead", closed(t)), pool("dead")} {
-		p := start(t, listener.Options{})
+		p := start(t, plane, listener.Options{})
 		pools := []*pushv1.Pool{dead, pool("a", server(t, "a"))}
 		address := netip.AddrPortFrom(loopback(), p.port).String()
 		count := func() (answered int) {
@@ -171,19 +193,15 @@ func TestOnUnavailableDecidesTheShareOfADeadArm(t *testing.T) {
 }
 
 func TestABlackHoleLeavesTimeForAnotherArm(t *testing.T) {
+	onEveryPlane(t, testABlackHoleLeavesTimeForAnotherArm)
+}
+
+func testABlackHoleLeavesTimeForAnotherArm(t *testing.T, plane plane) {
+	t.Helper()
 	t.Parallel()
 	up := server(t, "a")
-	// Nothing answers at the address of the black hole; all else is dialled.
-	hole := netip.MustParseAddrPort("127.0.0.9:9")
-	dialer := &upstream.Dialer{Dial: func(ctx context.Context, addr netip.AddrPort) (*net.TCPConn, error) {
-		if addr == hole {
-			<-ctx.Done()
-			return nil, context.Cause(ctx)
-		}
-		return new(net.Dialer).DialTCP(ctx, "tcp", netip.AddrPort{}, addr)
-	}}
-	p := start(t, listener.Options{Dialer: dialer})
-	config := p.config(split(1, "hole", 1, "a"), pool("hole", endpoint(hole)), pool("a", up))
+	p := start(t, plane, listener.Options{})
+	config := p.config(split(1, "hole", 1, "a"), pool("hole", blackHole(t)), pool("a", up))
 	config.Routes[0].OnUnavailable = pushv1.OnUnavailable_ON_UNAVAILABLE_REDISTRIBUTE
 	config.Routes[0].Timeouts = &pushv1.Timeouts{Connect: durationpb.New(4 * time.Second)}
 	if refused := p.try(config); len(refused) > 0 {
@@ -195,7 +213,12 @@ func TestABlackHoleLeavesTimeForAnotherArm(t *testing.T) {
 }
 
 func TestBytesShowWhileAConnectionIsOpen(t *testing.T) {
-	p := start(t, listener.Options{})
+	onEveryPlane(t, testBytesShowWhileAConnectionIsOpen)
+}
+
+func testBytesShowWhileAConnectionIsOpen(t *testing.T, plane plane) {
+	t.Helper()
+	p := start(t, plane, listener.Options{})
 	p.install(leaf("a"), pool("a", server(t, "a")))
 	conn, _ := p.ask()
 	if _, err := conn.Write([]byte("12345")); err != nil {
@@ -210,7 +233,12 @@ func TestBytesShowWhileAConnectionIsOpen(t *testing.T) {
 }
 
 func TestSeriesOfAnArmThatLeftGoWhenItIsIdle(t *testing.T) {
-	p := start(t, listener.Options{})
+	onEveryPlane(t, testSeriesOfAnArmThatLeftGoWhenItIsIdle)
+}
+
+func testSeriesOfAnArmThatLeftGoWhenItIsIdle(t *testing.T, plane plane) {
+	t.Helper()
+	p := start(t, plane, listener.Options{})
 	a, b := pool("a", server(t, "a")), pool("b", server(t, "b"))
 	p.install(leaf("a"), a)
 	conn, _ := p.ask()
@@ -228,7 +256,12 @@ func TestSeriesOfAnArmThatLeftGoWhenItIsIdle(t *testing.T) {
 }
 
 func TestEndpointsThatLeftAreRetiredWhileInUse(t *testing.T) {
-	p := start(t, listener.Options{})
+	onEveryPlane(t, testEndpointsThatLeftAreRetiredWhileInUse)
+}
+
+func testEndpointsThatLeftAreRetiredWhileInUse(t *testing.T, plane plane) {
+	t.Helper()
+	p := start(t, plane, listener.Options{})
 	first, second := server(t, "1"), server(t, "2")
 	p.install(leaf("a"), pool("a", first))
 	conn, _ := p.ask()
@@ -244,8 +277,13 @@ func TestEndpointsThatLeftAreRetiredWhileInUse(t *testing.T) {
 }
 
 func TestOneLineIsLoggedPerConnection(t *testing.T) {
+	onEveryPlane(t, testOneLineIsLoggedPerConnection)
+}
+
+func testOneLineIsLoggedPerConnection(t *testing.T, plane plane) {
+	t.Helper()
 	var log lockedBuilder
-	p := start(t, listener.Options{Log: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))})
+	p := start(t, plane, listener.Options{Log: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))})
 	p.install(leaf("a"), pool("a", server(t, "a")))
 	conn, _ := p.ask()
 	conn.Close()

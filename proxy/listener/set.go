@@ -1,10 +1,10 @@
 // Copyright The Wye Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package listener accepts the connections of a proxy and takes each through the
-// stages router, balancer, upstream and relay to its end. It is the driver that
-// gives every connection a goroutine. It opens and closes ports as plans say,
-// and decides nothing about where connections go.
+// Package listener opens and closes the ports of a proxy as plans say, gives each
+// the route that its new connections take, and says which ports cannot be had. A
+// driver accepts and serves the connections: the event loops of package loop, or
+// the goroutines of package portable. It touches no connection itself.
 package listener
 
 import (
@@ -15,13 +15,11 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	pushv1 "github.com/wye-dev/wye/api/push/v1"
 	"github.com/wye-dev/wye/proxy/metrics"
 	"github.com/wye-dev/wye/proxy/plan"
-	"github.com/wye-dev/wye/proxy/upstream"
 )
 
 // Options of a Set. The zero value of each field is its default.
@@ -29,13 +27,10 @@ type Options struct {
 	// Address to bind for listeners that have none. The zero Addr means all
 	// interfaces, IPv6 and IPv4.
 	Address netip.Addr
-	// Log for what someone should act on, and at debug level one line per
-	// connection. Nothing is logged when nil.
+	// Log for what someone should act on. Nothing is logged when nil.
 	Log *slog.Logger
-	// Metrics to count in. When nil, metrics that nobody sees.
+	// Metrics that follow the plan in force, if there are any.
 	Metrics *metrics.Metrics
-	// Dialer to reach endpoints with. The zero Dialer when nil.
-	Dialer *upstream.Dialer
 	// OnRefusals is told all refusals in force whenever they change by
 	// themselves: a port that was taken has become free, or is taken by somebody
 	// else. Calls do not overlap, but an Install may have come in between: where
@@ -48,35 +43,28 @@ type Options struct {
 
 // Set is the listeners of a proxy.
 type Set struct {
-	opts Options
-	ctx  context.Context // of all connections; ends with the drain deadline
-	kill context.CancelFunc
+	opts   Options
+	driver Driver
+	ctx    context.Context // of binding
+	cancel context.CancelFunc
 
 	mu       sync.Mutex
-	plan     *plan.Plan       // guarded by mu: the one in force
-	ports    map[string]*port // guarded by mu: listener name -> port
-	retry    *time.Timer      // guarded by mu: nil unless a port is unbound
-	draining bool             // guarded by mu
+	plan     *plan.Plan        // guarded by mu: the one in force
+	ports    map[string]*bound // guarded by mu: listener name -> port
+	retry    *time.Timer       // guarded by mu: nil unless a port is not open
+	draining bool              // guarded by mu
 
 	telling sync.Mutex // held while OnRefusals runs; taken before mu
-
-	acceptors sync.WaitGroup
-	conns     sync.WaitGroup // added to by acceptors only
-	active    atomic.Int64
-	ids       atomic.Uint64
+	drain   sync.Once
 }
 
-// NewSet makes a Set that listens on nothing yet.
-func NewSet(opts Options) *Set {
+// NewSet makes a Set that listens on nothing yet, and has its ports served by driver.
+func NewSet(driver Driver, opts Options) *Set {
 	opts.Log = cmp.Or(opts.Log, slog.New(slog.DiscardHandler))
 	opts.RetryEvery = cmp.Or(opts.RetryEvery, time.Second)
-	opts.Dialer = cmp.Or(opts.Dialer, &upstream.Dialer{})
-	if opts.Metrics == nil {
-		opts.Metrics = metrics.New(nil)
-	}
-	//nolint:forbidigo // connections outlive every context of the caller; Drain ends them
-	ctx, kill := context.WithCancel(context.Background())
-	return &Set{opts: opts, ctx: ctx, kill: kill, plan: &plan.Plan{}, ports: map[string]*port{}}
+	//nolint:forbidigo // ports outlive every context of the caller; Drain closes them
+	ctx, cancel := context.WithCancel(context.Background())
+	return &Set{opts: opts, driver: driver, ctx: ctx, cancel: cancel, plan: &plan.Plan{}, ports: map[string]*bound{}}
 }
 
 // Install makes p the plan in force: opens the listeners that are new, closes
@@ -95,22 +83,28 @@ func (s *Set) Install(p *plan.Plan) []*pushv1.Refusal {
 			route.Chooser.Adopt(before.Chooser)
 		}
 	}
-	s.opts.Metrics.Install(p)
+	if s.opts.Metrics != nil {
+		s.opts.Metrics.Install(p)
+	}
 	s.plan = p
 	gone := maps.Clone(s.ports)
 	for name, l := range p.Listeners {
-		if known := s.ports[name]; known != nil && known.serves(l) {
-			known.route.Store(l.Route)
+		if known := s.ports[name]; known != nil && known.serves(s.addressOf(l), l) {
 			delete(gone, name)
 		} else {
-			s.ports[name] = newPort(s, l)
+			s.ports[name] = &bound{
+				Port:    Port{Name: name, MaxConnections: int64(l.MaxConnections)},
+				address: s.addressOf(l),
+				number:  l.Port,
+			}
 		}
-		if !s.ports[name].bound() {
+		s.ports[name].route.Store(l.Route)
+		if s.ports[name].stop == nil {
 			s.bind(s.ports[name])
 		}
 	}
 	for name, old := range gone {
-		old.stop()
+		old.close()
 		if s.ports[name] == old {
 			delete(s.ports, name)
 		}
@@ -128,33 +122,32 @@ func (s *Set) addressOf(l *plan.Listener) netip.Addr {
 }
 
 // bind tries to open a port and notes why it cannot be. s.mu is held.
-func (s *Set) bind(p *port) {
-	before := p.problem()
-	err := p.open()
-	switch now := p.problem(); {
+func (s *Set) bind(b *bound) {
+	before := b.problem()
+	err := s.open(b)
+	switch now := b.problem(); {
 	case err == nil:
-		s.opts.Log.Info("listening", "listener", p.name, "port", p.number)
-		s.acceptors.Go(p.accept)
+		s.opts.Log.Info("listening", "listener", b.Name, "port", b.number)
 	case now != before:
-		s.opts.Log.Warn("port unavailable, trying again", "listener", p.name, "port", p.number, "err", err)
+		s.opts.Log.Warn("port unavailable, trying again", "listener", b.Name, "port", b.number, "err", err)
 	}
 }
 
-// scheduleRetry sees to it that unbound ports are tried again. s.mu is held.
+// scheduleRetry sees to it that ports which are not open are tried again. s.mu is held.
 func (s *Set) scheduleRetry() {
 	if s.retry != nil {
 		s.retry.Stop()
 		s.retry = nil
 	}
 	for _, p := range s.ports {
-		if !p.bound() {
+		if p.stop == nil {
 			s.retry = time.AfterFunc(s.opts.RetryEvery, s.rebind)
 			return
 		}
 	}
 }
 
-// rebind tries the unbound ports again and tells of what has changed.
+// rebind tries the ports again that are not open and tells of what has changed.
 func (s *Set) rebind() {
 	s.telling.Lock()
 	defer s.telling.Unlock()
@@ -170,7 +163,7 @@ func (s *Set) bindAgain() (refusals []*pushv1.Refusal, changed bool) {
 		return nil, false
 	}
 	for _, p := range s.ports {
-		if !p.bound() {
+		if p.stop == nil {
 			before := p.problem()
 			s.bind(p)
 			changed = changed || p.problem() != before
@@ -190,7 +183,7 @@ func (s *Set) Refusals() []*pushv1.Refusal {
 func (s *Set) refusals() []*pushv1.Refusal {
 	var all []*pushv1.Refusal
 	for _, name := range slices.Sorted(maps.Keys(s.ports)) {
-		if p := s.ports[name]; !p.bound() {
+		if p := s.ports[name]; p.stop == nil {
 			all = append(all, &pushv1.Refusal{
 				Resource: &pushv1.ResourceName{Kind: pushv1.ResourceKind_RESOURCE_KIND_LISTENER, Name: name},
 				Reason:   pushv1.RefusalReason_REFUSAL_REASON_PORT_UNAVAILABLE,
@@ -202,7 +195,7 @@ func (s *Set) refusals() []*pushv1.Refusal {
 }
 
 // Active is the number of connections being served.
-func (s *Set) Active() int { return int(s.active.Load()) }
+func (s *Set) Active() int { return s.driver.Active() }
 
 // Drain stops accepting, after having accepted what has already reached the
 // listening sockets, and waits until every connection has ended. When ctx ends
@@ -210,20 +203,7 @@ func (s *Set) Active() int { return int(s.active.Load()) }
 // installed afterwards. Draining again waits for the same.
 func (s *Set) Drain(ctx context.Context) (ended int) {
 	s.close()
-
-	quiet := make(chan struct{})
-	go func() {
-		defer close(quiet)
-		s.acceptors.Wait()
-		s.conns.Wait()
-	}()
-	select {
-	case <-quiet:
-	case <-ctx.Done():
-		ended = s.Active()
-	}
-	s.kill()
-	<-quiet
+	s.drain.Do(func() { ended = s.driver.Drain(ctx.Done()) })
 	return ended
 }
 
@@ -232,11 +212,12 @@ func (s *Set) close() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.draining = true
+	s.cancel()
 	if s.retry != nil {
 		s.retry.Stop()
 	}
 	for name, p := range s.ports {
-		p.stop()
+		p.close()
 		delete(s.ports, name)
 	}
 }

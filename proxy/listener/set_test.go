@@ -20,8 +20,13 @@ import (
 )
 
 func TestAPortInUseIsRefusedAndHealsByItself(t *testing.T) {
+	onEveryPlane(t, testAPortInUseIsRefusedAndHealsByItself)
+}
+
+func testAPortInUseIsRefusedAndHealsByItself(t *testing.T, plane plane) {
+	t.Helper()
 	told := make(chan []*pushv1.Refusal, 1)
-	p := start(t, listener.Options{OnRefusals: func(all []*pushv1.Refusal) { told <- all }})
+	p := start(t, plane, listener.Options{OnRefusals: func(all []*pushv1.Refusal) { told <- all }})
 	squatter, err := net.ListenTCP("tcp", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	if err != nil {
 		t.Fatal(err)
@@ -60,10 +65,13 @@ func TestAPortInUseIsRefusedAndHealsByItself(t *testing.T) {
 
 // TestTheFirstConnectionIsServed: clients that wait for the port to open meet the
 // route, not the moment before it.
-func TestTheFirstConnectionIsServed(t *testing.T) {
+func TestTheFirstConnectionIsServed(t *testing.T) { onEveryPlane(t, testTheFirstConnectionIsServed) }
+
+func testTheFirstConnectionIsServed(t *testing.T, plane plane) {
+	t.Helper()
 	a := pool("a", server(t, "a"))
 	for range 50 {
-		p := start(t, listener.Options{})
+		p := start(t, plane, listener.Options{})
 		first := make(chan error, 1)
 		address := netip.AddrPortFrom(loopback(), p.port).String()
 		go func() {
@@ -88,8 +96,11 @@ func TestTheFirstConnectionIsServed(t *testing.T) {
 	}
 }
 
-func TestAnInstallTriesAPortAgain(t *testing.T) {
-	p := start(t, listener.Options{})
+func TestAnInstallTriesAPortAgain(t *testing.T) { onEveryPlane(t, testAnInstallTriesAPortAgain) }
+
+func testAnInstallTriesAPortAgain(t *testing.T, plane plane) {
+	t.Helper()
+	p := start(t, plane, listener.Options{})
 	squatter, err := net.ListenTCP("tcp", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	if err != nil {
 		t.Fatal(err)
@@ -108,8 +119,11 @@ func TestAnInstallTriesAPortAgain(t *testing.T) {
 	}
 }
 
-func TestAListenerHasItsOwnAddress(t *testing.T) {
-	p := start(t, listener.Options{})
+func TestAListenerHasItsOwnAddress(t *testing.T) { onEveryPlane(t, testAListenerHasItsOwnAddress) }
+
+func testAListenerHasItsOwnAddress(t *testing.T, plane plane) {
+	t.Helper()
+	p := start(t, plane, listener.Options{})
 	config := p.config(leaf("a"), pool("a", server(t, "a")), pool("b", server(t, "b")))
 	config.Listeners[0].Address = "0.0.0.0" // IPv4 only
 	config.Listeners = append(config.Listeners, &pushv1.Listener{Name: "tcp/2", Port: uint32(p.port), Address: "127.0.0.2"})
@@ -141,7 +155,12 @@ func TestAListenerHasItsOwnAddress(t *testing.T) {
 }
 
 func TestConnectionsAboveTheLimitWait(t *testing.T) {
-	p := start(t, listener.Options{})
+	onEveryPlane(t, testConnectionsAboveTheLimitWait)
+}
+
+func testConnectionsAboveTheLimitWait(t *testing.T, plane plane) {
+	t.Helper()
+	p := start(t, plane, listener.Options{})
 	config := p.config(leaf("a"), pool("a", server(t, "a")))
 	config.Listeners[0].MaxConnections = 2
 	if refused := p.try(config); len(refused) > 0 {
@@ -170,15 +189,23 @@ func TestConnectionsAboveTheLimitWait(t *testing.T) {
 	p.wantRefused()
 }
 
-func TestSeveralProxiesShareAPort(t *testing.T) {
-	p, q := start(t, listener.Options{}), start(t, listener.Options{})
+func TestSeveralProxiesShareAPort(t *testing.T) { onEveryPlane(t, testSeveralProxiesShareAPort) }
+
+func testSeveralProxiesShareAPort(t *testing.T, plane plane) {
+	t.Helper()
+	p, q := start(t, plane, listener.Options{}), start(t, plane, listener.Options{})
 	q.port = p.port
 	p.install(leaf("a"), pool("a", server(t, "a")))
 	q.install(leaf("a"), pool("a", server(t, "a")))
 }
 
 func TestAListenerThatIsRemovedEndsNoConnection(t *testing.T) {
-	p := start(t, listener.Options{})
+	onEveryPlane(t, testAListenerThatIsRemovedEndsNoConnection)
+}
+
+func testAListenerThatIsRemovedEndsNoConnection(t *testing.T, plane plane) {
+	t.Helper()
+	p := start(t, plane, listener.Options{})
 	p.install(leaf("a"), pool("a", server(t, "a")))
 	conn, _ := p.ask()
 	if refused := p.try(&pushv1.Config{}); len(refused) > 0 {
@@ -198,8 +225,11 @@ func TestAListenerThatIsRemovedEndsNoConnection(t *testing.T) {
 	}
 }
 
-func TestAListenerMayChangeItsPort(t *testing.T) {
-	p := start(t, listener.Options{})
+func TestAListenerMayChangeItsPort(t *testing.T) { onEveryPlane(t, testAListenerMayChangeItsPort) }
+
+func testAListenerMayChangeItsPort(t *testing.T, plane plane) {
+	t.Helper()
+	p := start(t, plane, listener.Options{})
 	a := pool("a", server(t, "a"))
 	p.install(leaf("a"), a)
 	p.port = freePort(t)
@@ -209,8 +239,11 @@ func TestAListenerMayChangeItsPort(t *testing.T) {
 	}
 }
 
-func TestDrainWaitsForConnections(t *testing.T) {
-	p := start(t, listener.Options{})
+func TestDrainWaitsForConnections(t *testing.T) { onEveryPlane(t, testDrainWaitsForConnections) }
+
+func testDrainWaitsForConnections(t *testing.T, plane plane) {
+	t.Helper()
+	p := start(t, plane, listener.Options{})
 	p.install(leaf("a"), pool("a", server(t, "a")))
 	conn, _ := p.ask()
 	drained := make(chan int, 1)
@@ -237,7 +270,12 @@ func TestDrainWaitsForConnections(t *testing.T) {
 }
 
 func TestTheDrainDeadlineEndsWhatIsLeft(t *testing.T) {
-	p := start(t, listener.Options{})
+	onEveryPlane(t, testTheDrainDeadlineEndsWhatIsLeft)
+}
+
+func testTheDrainDeadlineEndsWhatIsLeft(t *testing.T, plane plane) {
+	t.Helper()
+	p := start(t, plane, listener.Options{})
 	p.install(leaf("a"), pool("a", server(t, "a")))
 	conns := make([]*net.TCPConn, 10)
 	for i := range conns {
@@ -264,7 +302,12 @@ func TestTheDrainDeadlineEndsWhatIsLeft(t *testing.T) {
 // TestWhoeverHasConnectedIsServedDuringADrain connects as fast as it can while the
 // port closes: a connection is either refused by the kernel or served.
 func TestWhoeverHasConnectedIsServedDuringADrain(t *testing.T) {
-	p := start(t, listener.Options{})
+	onEveryPlane(t, testWhoeverHasConnectedIsServedDuringADrain)
+}
+
+func testWhoeverHasConnectedIsServedDuringADrain(t *testing.T, plane plane) {
+	t.Helper()
+	p := start(t, plane, listener.Options{})
 	p.install(leaf("a"), pool("a", server(t, "a")))
 	address := p.dial().RemoteAddr().String()
 	began := make(chan struct{})
@@ -294,8 +337,13 @@ func TestWhoeverHasConnectedIsServedDuringADrain(t *testing.T) {
 }
 
 func TestALackOfDescriptorsEndsNoListener(t *testing.T) {
+	onEveryPlane(t, testALackOfDescriptorsEndsNoListener)
+}
+
+func testALackOfDescriptorsEndsNoListener(t *testing.T, plane plane) {
+	t.Helper()
 	var log lockedBuilder
-	p := start(t, listener.Options{Log: slog.New(slog.NewTextHandler(&log, nil))})
+	p := start(t, plane, listener.Options{Log: slog.New(slog.NewTextHandler(&log, nil))})
 	p.install(leaf("a"), pool("a", server(t, "a")))
 	p.ask()
 	var limit syscall.Rlimit

@@ -39,6 +39,9 @@ type Arm struct {
 	connectTime atomic.Int64                     // sum, in nanoseconds
 }
 
+// Name of the arm; empty when the connections have none.
+func (a *Arm) Name() string { return a.labels.arm }
+
 func (a *Arm) accept() {
 	a.accepted.Add(1)
 	a.active.Add(1)

@@ -16,7 +16,6 @@ package relay
 import (
 	"context"
 	"errors"
-	"math"
 	"net"
 	"os"
 	"sync"
@@ -24,6 +23,7 @@ import (
 	"time"
 
 	"github.com/wye-dev/wye/proxy/flow"
+	"github.com/wye-dev/wye/proxy/socket"
 )
 
 const (
@@ -31,8 +31,6 @@ const (
 	tick = time.Second
 	// atRest is the time without a byte after which a stream is between messages.
 	atRest = time.Second
-	// unknown stands for a silence that the kernel does not tell.
-	unknown = time.Duration(math.MaxInt64)
 )
 
 // Limits of an established connection.
@@ -174,7 +172,7 @@ func (s *session) finish() flow.Outcome {
 
 // quiet is for how long no byte has moved either way.
 func (s *session) quiet() time.Duration {
-	if kernel := min(silence(s.client), silence(s.backend)); kernel != unknown {
+	if kernel := min(silence(s.client), silence(s.backend)); kernel != socket.Unknown {
 		return kernel
 	}
 	return time.Since(time.Unix(0, s.last.Load()))

@@ -6,6 +6,7 @@ package upstream_test
 import (
 	"context"
 	"errors"
+	"math/big"
 	"net"
 	"net/netip"
 	"syscall"
@@ -15,6 +16,9 @@ import (
 
 	"github.com/wye-dev/wye/proxy/balancer"
 	"github.com/wye-dev/wye/proxy/flow"
+	"github.com/wye-dev/wye/proxy/metrics"
+	"github.com/wye-dev/wye/proxy/plan"
+	"github.com/wye-dev/wye/proxy/router"
 	"github.com/wye-dev/wye/proxy/upstream"
 )
 
@@ -50,12 +54,27 @@ func (n *network) dial(ctx context.Context, to netip.AddrPort) (*net.TCPConn, er
 	}
 }
 
-func connect(ctx context.Context, n *network, p *balancer.Pool, within time.Duration) (*flow.Conn, flow.Outcome) {
-	c := &flow.Conn{}
-	d := &upstream.Dialer{Dial: n.dial}
-	_, lease, outcome := d.Connect(ctx, p, upstream.Limits{Deadline: time.Now().Add(within)}, c)
-	lease.Release()
-	return c, outcome
+// connection is one that a search was made for.
+type connection struct {
+	search upstream.Search
+	conn   *net.TCPConn
+}
+
+func connect(ctx context.Context, n *network, p *balancer.Pool, timeouts plan.Timeouts) (*connection, flow.Outcome) {
+	d := &upstream.Dialer{}
+	if n != nil {
+		d.Dial = n.dial
+	}
+	var c connection
+	var outcome flow.Outcome
+	c.conn, outcome = d.Connect(ctx, &c.search, c.search.Begin(metrics.New(nil), "tcp/1", route(p, timeouts), time.Now()))
+	return &c, outcome
+}
+
+// route sends everything to one pool.
+func route(p *balancer.Pool, timeouts plan.Timeouts) *plan.Route {
+	one := router.Shares{Arms: []router.Arm{{Leaf: router.Leaf{Arm: "a", Pool: p.Name()}, Share: big.NewRat(1, 1)}}, Nowhere: new(big.Rat)}
+	return &plan.Route{Name: "ns/r", Timeouts: timeouts, Chooser: router.NewChooser(one), Pools: []*balancer.Pool{p}}
 }
 
 func TestEveryEndpointIsTriedOnceUntilOneAnswers(t *testing.T) {
@@ -63,9 +82,9 @@ func TestEveryEndpointIsTriedOnceUntilOneAnswers(t *testing.T) {
 		n := &network{answers: map[netip.AddrPort]bool{addr(4): true}}
 		for range 20 {
 			n.dialled = nil
-			c, outcome := connect(t.Context(), n, pool(5), 5*time.Second)
-			if outcome != flow.Open || c.Endpoint != addr(4) || c.Dials != len(n.dialled) || c.Connected.IsZero() || c.Err != nil {
-				t.Fatalf("outcome %s, account %+v, after dialling %v", outcome, c, n.dialled)
+			c, outcome := connect(t.Context(), n, pool(5), plan.Timeouts{Connect: 5 * time.Second})
+			if outcome != flow.Open || c.search.Lease.Endpoint().Addr() != addr(4) || c.search.Dials != len(n.dialled) || c.search.Err != nil {
+				t.Fatalf("outcome %s, %d dials, after dialling %v", outcome, c.search.Dials, n.dialled)
 			}
 			seen := map[netip.AddrPort]bool{}
 			for _, a := range n.dialled {
@@ -89,21 +108,21 @@ func TestFailureSaysWhy(t *testing.T) {
 	}{
 		{"an empty pool has nobody", network{}, 0, flow.NoEndpoints, 0, 0},
 		{"one endpoint that refuses", network{}, 1, flow.ConnectFailed, 1, 0},
-		{"all endpoints refuse", network{}, 3, flow.ConnectFailed, 3, 50 * time.Millisecond},
+		{"all endpoints refuse", network{}, 3, flow.ConnectFailed, 3, 0},
 		{"a large pool is not searched in a burst", network{}, 1000, flow.ConnectTimeout, 102, 5 * time.Second},
 		{"one endpoint that is silent has all the time", network{silent: true}, 1, flow.ConnectTimeout, 1, 5 * time.Second},
 		{"two share the time", network{silent: true}, 2, flow.ConnectTimeout, 2, 5 * time.Second},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			began := time.Now()
-			c, outcome := connect(t.Context(), &test.network, pool(test.size), 5*time.Second)
-			if outcome != test.want || c.Dials != test.dials {
-				t.Errorf("%s: outcome %s after %d dials, want %s after %d", test.reason, outcome, c.Dials, test.want, test.dials)
+			c, outcome := connect(t.Context(), &test.network, pool(test.size), plan.Timeouts{Connect: 5 * time.Second})
+			if outcome != test.want || c.search.Dials != test.dials {
+				t.Errorf("%s: outcome %s after %d dials, want %s after %d", test.reason, outcome, c.search.Dials, test.want, test.dials)
 			}
 			if took := time.Since(began); took > test.takes {
 				t.Errorf("%s: took %s, want at most %s", test.reason, took, test.takes)
 			}
-			if test.dials > 0 && c.Err == nil {
+			if test.dials > 0 && c.search.Err == nil {
 				t.Errorf("%s: the account has no error", test.reason)
 			}
 		})
@@ -114,9 +133,9 @@ func TestABlackHoleLeavesTimeForOthers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for range 20 {
 			n := &network{answers: map[netip.AddrPort]bool{addr(3): true}, silent: true}
-			c, outcome := connect(t.Context(), n, pool(6), 5*time.Second)
+			c, outcome := connect(t.Context(), n, pool(6), plan.Timeouts{Connect: 5 * time.Second})
 			if outcome != flow.Open {
-				t.Fatalf("outcome %s after %d dials: the silent endpoints took all the time", outcome, c.Dials)
+				t.Fatalf("outcome %s after %d dials: the silent endpoints took all the time", outcome, c.search.Dials)
 			}
 		}
 	})
@@ -125,15 +144,13 @@ func TestABlackHoleLeavesTimeForOthers(t *testing.T) {
 func TestAnAttemptEndsWithItsOwnLimit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := &network{silent: true}
-		c := &flow.Conn{}
-		limits := upstream.Limits{Deadline: time.Now().Add(time.Minute), Attempt: 500 * time.Millisecond}
-		_, lease, outcome := (&upstream.Dialer{Dial: n.dial}).Connect(t.Context(), pool(2), limits, c)
-		lease.Release()
-		if outcome != flow.ConnectFailed || c.Dials != 2 {
-			t.Errorf("outcome %s after %d dials", outcome, c.Dials)
+		began := time.Now()
+		c, outcome := connect(t.Context(), n, pool(2), plan.Timeouts{Connect: time.Minute, Attempt: 500 * time.Millisecond})
+		if outcome != flow.ConnectFailed || c.search.Dials != 2 {
+			t.Errorf("outcome %s after %d dials", outcome, c.search.Dials)
 		}
-		if left := time.Until(limits.Deadline); left != 59*time.Second {
-			t.Errorf("two attempts left %s of a minute, want 59s", left)
+		if took := time.Since(began); took != time.Second {
+			t.Errorf("two attempts took %s, want 1s", took)
 		}
 	})
 }
@@ -141,7 +158,7 @@ func TestAnAttemptEndsWithItsOwnLimit(t *testing.T) {
 func TestAFailedAttemptLeavesNoLoad(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := pool(3)
-		connect(t.Context(), &network{}, p, time.Second)
+		connect(t.Context(), &network{}, p, plan.Timeouts{Connect: time.Second})
 		if !p.Idle() {
 			t.Error("load is left")
 		}
@@ -153,7 +170,7 @@ func TestDialingEndsWithTheProxy(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		began := time.Now()
-		_, outcome := connect(ctx, &network{silent: true}, pool(3), time.Hour)
+		_, outcome := connect(ctx, &network{silent: true}, pool(3), plan.Timeouts{Connect: time.Hour})
 		if took := time.Since(began); outcome != flow.DrainDeadline || took != time.Second {
 			t.Errorf("outcome %s after %s, want drain_deadline after 1s", outcome, took)
 		}
@@ -168,18 +185,18 @@ func TestConnectOverLoopback(t *testing.T) {
 	defer l.Close()
 	to := l.Addr().(*net.TCPAddr).AddrPort()
 	p := balancer.NewPool("p", []balancer.Target{{Addr: to, Weight: 1}}, nil)
-	c := &flow.Conn{}
-	conn, lease, outcome := new(upstream.Dialer).Connect(t.Context(), p, upstream.Limits{Deadline: time.Now().Add(time.Minute)}, c)
+	timeouts := plan.Timeouts{Connect: time.Minute}
+	c, outcome := connect(t.Context(), nil, p, timeouts)
 	if outcome != flow.Open {
-		t.Fatalf("outcome %s: %v", outcome, c.Err)
+		t.Fatalf("outcome %s: %v", outcome, c.search.Err)
 	}
-	defer conn.Close()
-	if lease.Endpoint().Addr() != to || p.Idle() {
+	defer c.conn.Close()
+	if c.search.Lease.Endpoint().Addr() != to || p.Idle() {
 		t.Error("want a lease of the endpoint")
 	}
-	lease.Release()
+	c.search.Lease.Release()
 	l.Close()
-	if _, _, outcome = new(upstream.Dialer).Connect(t.Context(), p, upstream.Limits{Deadline: time.Now().Add(time.Minute)}, c); outcome != flow.ConnectFailed || !errors.Is(c.Err, syscall.ECONNREFUSED) {
-		t.Errorf("outcome %s, %v, want connect_failed", outcome, c.Err)
+	if c, outcome = connect(t.Context(), nil, p, timeouts); outcome != flow.ConnectFailed || !errors.Is(c.search.Err, syscall.ECONNREFUSED) {
+		t.Errorf("outcome %s, %v, want connect_failed", outcome, c.search.Err)
 	}
 }

@@ -1,0 +1,27 @@
+// Copyright The Wye Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build !linux
+
+package socket
+
+import (
+	"math"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+const keepAliveIdle = unix.TCP_KEEPALIVE
+
+// TurnAway does nothing here: a client that is let in while the port closes may be reset.
+func TurnAway(int) {}
+
+// Unknown stands for a silence that the kernel does not tell.
+const Unknown = time.Duration(math.MaxInt64)
+
+// Silence is not known here.
+func Silence(int) time.Duration { return Unknown }
+
+// Gone is not known here.
+func Gone(int) bool { return false }

@@ -1,0 +1,186 @@
+// Copyright The Wye Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Package upstream finds the way of a connection to an endpoint: the arm, an
+// endpoint of its pool, how long it may take to answer, and what comes after one
+// that does not. An attempt that fails is followed by one to another endpoint,
+// for as long as the connection's time to connect lasts; no endpoint is tried
+// twice. It is the same whatever carries the steps out: it does no IO, is told
+// the time, and never waits.
+package upstream
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/wye-dev/wye/proxy/balancer"
+	"github.com/wye-dev/wye/proxy/flow"
+	"github.com/wye-dev/wye/proxy/metrics"
+	"github.com/wye-dev/wye/proxy/plan"
+	"github.com/wye-dev/wye/proxy/router"
+)
+
+const (
+	// attemptParts is how many attempts the time left is divided among at most,
+	// so that an endpoint which does not answer leaves time for others.
+	attemptParts = 3
+	// attemptLeast is the time that an attempt gets in any case, while there is so much.
+	attemptLeast = 100 * time.Millisecond
+	// attemptsAtOnce may follow each other without a pause; between more, pause is
+	// left, so that a large pool that is down is not searched in a burst per client.
+	attemptsAtOnce = 3
+	pause          = 50 * time.Millisecond
+)
+
+// Step is what comes next in a search.
+type Step struct {
+	// Outcome is not Open when the search is over, in vain.
+	Outcome flow.Outcome
+	// Dial is the endpoint to connect to, and Connected or Failed to be called
+	// after that. The zero value: wait, and call Resume.
+	Dial netip.AddrPort
+	// By is when to give up dialling, or when the wait is over.
+	By time.Time
+}
+
+// Search is the search of one connection. The zero value is ready for Begin; it
+// must not be copied after that.
+type Search struct {
+	// Lease of the endpoint that is being tried, or was reached.
+	Lease balancer.Lease
+	// Arm is where the connection counts. It is never nil after Begin.
+	Arm *metrics.Arm
+	// Dials made, of all arms together.
+	Dials int
+	// Err is what the system said to the last of them, if it failed.
+	Err error
+
+	metrics  *metrics.Metrics
+	listener string
+	route    *plan.Route
+	accepted time.Time
+	choice   int        // of the chooser's arms
+	arms     router.Set // chosen so far
+	began    time.Time  // when the arm was chosen
+	before   int        // dials until then
+	deadline time.Time  // of the arm
+	tried    []*balancer.Endpoint
+	room     [4]*balancer.Endpoint // for tried
+}
+
+// Begin chooses an arm for a connection that listener accepted at accepted, by
+// route (nil: it has none), and counts it in m.
+func (s *Search) Begin(m *metrics.Metrics, listener string, route *plan.Route, accepted time.Time) Step {
+	*s = Search{metrics: m, listener: listener, route: route, accepted: accepted, choice: router.Nowhere}
+	if route == nil {
+		s.Arm = m.Accept(listener, "", "")
+		return Step{Outcome: flow.NoRoute}
+	}
+	choice := route.Chooser.Next()
+	if choice == router.Nowhere {
+		s.Arm = m.Accept(listener, route.Name, "")
+		return Step{Outcome: flow.NoDestination}
+	}
+	return s.enter(choice, accepted)
+}
+
+// ArmName is the name of the arm that was chosen last; empty when none was.
+func (s *Search) ArmName() string {
+	if s.choice == router.Nowhere {
+		return ""
+	}
+	return s.route.Chooser.Arms()[s.choice].Arm
+}
+
+// Connected says that the endpoint was reached. The lease is opened, and the caller's.
+func (s *Search) Connected(now time.Time) {
+	s.Dials++
+	s.Err = nil
+	s.Lease.Opened()
+	s.Arm.Dialled(s.Dials - s.before)
+	s.Arm.Connected(now.Sub(s.began))
+}
+
+// Failed says that the endpoint could not be reached.
+func (s *Search) Failed(err error, now time.Time) Step {
+	s.Dials++
+	s.Err = err
+	s.Lease.Release()
+	others := s.route.Pools[s.choice].Len() > len(s.tried)
+	if others && len(s.tried) >= attemptsAtOnce && now.Before(s.deadline) {
+		return Step{By: now.Add(min(pause, s.deadline.Sub(now)))}
+	}
+	return s.Resume(now)
+}
+
+// Resume goes on after a wait.
+func (s *Search) Resume(now time.Time) Step {
+	if !now.Before(s.deadline) {
+		return s.leave(flow.ConnectTimeout, now)
+	}
+	return s.pick(now)
+}
+
+// Abandon ends a search that has not come to its end.
+func (s *Search) Abandon() {
+	s.Lease.Release()
+	s.Arm.Dialled(s.Dials - s.before)
+}
+
+// enter begins with an arm.
+func (s *Search) enter(choice int, now time.Time) Step {
+	s.choice, s.arms = choice, s.arms.With(choice)
+	s.Arm = s.metrics.Accept(s.listener, s.route.Name, s.ArmName())
+	s.began, s.before = now, s.Dials
+	s.tried = s.room[:0]
+	s.deadline = s.connectBy()
+	if s.route.Redistribute && s.route.Chooser.Left(s.arms) {
+		s.deadline = now.Add(s.deadline.Sub(now) / 2) // the other half is for other arms
+	}
+	return s.pick(now)
+}
+
+// pick takes the next endpoint of the arm.
+func (s *Search) pick(now time.Time) Step {
+	pool := s.route.Pools[s.choice]
+	lease, ok := pool.Pick(s.tried)
+	if !ok {
+		return s.leave(exhausted(len(s.tried)), now)
+	}
+	s.Lease = lease
+	s.tried = append(s.tried, lease.Endpoint())
+	return Step{Dial: lease.Endpoint().Addr(), By: now.Add(s.attempt(pool.Len()-len(s.tried), now))}
+}
+
+func exhausted(tried int) flow.Outcome {
+	if tried == 0 {
+		return flow.NoEndpoints
+	}
+	return flow.ConnectFailed
+}
+
+// attempt is the time for one attempt when others endpoints could be tried after it.
+func (s *Search) attempt(others int, now time.Time) time.Duration {
+	left := s.deadline.Sub(now)
+	if limit := s.route.Timeouts.Attempt; limit > 0 {
+		return min(limit, left)
+	}
+	parts := time.Duration(min(others+1, attemptParts))
+	return min(max(left/parts, attemptLeast), left)
+}
+
+// leave ends with an arm whose outcome it was, and begins with another where it may.
+func (s *Search) leave(outcome flow.Outcome, now time.Time) Step {
+	s.Arm.Dialled(s.Dials - s.before)
+	if !s.route.Redistribute || !now.Before(s.connectBy()) {
+		return Step{Outcome: outcome}
+	}
+	choice := s.route.Chooser.Instead(s.arms)
+	if choice == router.Nowhere {
+		return Step{Outcome: outcome}
+	}
+	s.Arm.Closed(flow.Redistributed)
+	return s.enter(choice, now)
+}
+
+func (s *Search) connectBy() time.Time { return s.accepted.Add(s.route.Timeouts.Connect) }
