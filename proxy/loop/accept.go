@@ -1,0 +1,82 @@
+// Copyright The Wye Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+package loop
+
+import (
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	// acceptsAtOnce is how many connections a loop accepts before it looks after those it has.
+	acceptsAtOnce = 8
+	// acceptPause follows an error of accept, which is mostly a lack of descriptors, and passes.
+	acceptPause = 50 * time.Millisecond
+)
+
+// guest is a connection that has been accepted, on its way to its loop. Its port
+// and that loop have counted it in.
+type guest struct {
+	fd     int32
+	peer   peer
+	source *source
+}
+
+// accept lets in those who wait on a port.
+func (l *loop) accept(in *listening) {
+	for range acceptsAtOnce {
+		if !in.enter() {
+			l.pause(in)
+			return
+		}
+		fd, errno := accept(in.fd, &l.from)
+		if errno != 0 {
+			in.leave()
+			l.cannotAccept(in, errno)
+			return
+		}
+		g := guest{fd: fd, source: in.source}
+		g.peer.ip, g.peer.port = addressOf(&l.from)
+		l.invite(g)
+	}
+}
+
+// cannotAccept deals with an error of accept.
+func (l *loop) cannotAccept(in *listening, errno unix.Errno) {
+	switch errno {
+	case unix.EAGAIN, unix.EINTR, unix.ECONNABORTED: // nobody waits any more, or will be seen at once
+	default:
+		l.driver.opts.Log.Warn("cannot accept, trying again", "listener", in.port.Name, "after", acceptPause, "err", errno)
+		l.pause(in)
+		time.AfterFunc(acceptPause, func() { l.post(letter{do: func() { l.resume(in) }}) })
+	}
+}
+
+// invite takes a connection in, here or in a loop that has more room.
+func (l *loop) invite(g guest) {
+	to := l.driver.roomiest(l)
+	to.load.Add(1)
+	l.driver.conns.Add(1)
+	if to == l {
+		l.admit(g)
+	} else {
+		to.post(letter{guest: g})
+	}
+}
+
+// admit begins to look for an endpoint for a connection.
+func (l *loop) admit(g guest) {
+	c := l.slab.take()
+	c.phase = dialling
+	c.peer, c.source, c.accepted = g.peer, g.source, l.now
+	c.sock[client] = sock{fd: g.fd, readable: true, writable: true}
+	c.id = l.ids
+	l.ids += uint64(len(l.driver.loops))
+	c.route = g.source.port.Route()
+	c.search = l.takeSearch()
+	l.step(c, c.search.Begin(l.driver.opts.Metrics, g.source.port.Name, c.route, l.base.Add(l.now)))
+}

@@ -1,0 +1,148 @@
+// Copyright The Wye Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+package loop
+
+import (
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/wye-dev/wye/proxy/flow"
+	"github.com/wye-dev/wye/proxy/upstream"
+)
+
+// spareSearches is how many searches a loop keeps for reuse.
+const spareSearches = 64
+
+// step carries out what a search for an endpoint says.
+func (l *loop) step(c *conn, next upstream.Step) {
+	if l.ending && next.Outcome == flow.Open {
+		c.search.Abandon()
+		next.Outcome = flow.DrainDeadline
+	}
+	for {
+		switch {
+		case next.Outcome != flow.Open:
+			l.turnAway(c, next.Outcome)
+			return
+		case !next.Dial.IsValid():
+			l.alarm(c, next.By.Sub(l.base))
+			return
+		}
+		fd, errno := connect(next.Dial)
+		if errno == 0 {
+			c.sock[backend] = sock{fd: fd}
+			if errno = l.watch(c, backend); errno == 0 {
+				l.alarm(c, next.By.Sub(l.base))
+				return
+			}
+			closeSocket(fd)
+			c.sock[backend].fd = none
+		}
+		next = c.search.Failed(errno, l.clock())
+	}
+}
+
+// watch has the kernel tell of everything that happens on a socket, once.
+func (l *loop) watch(c *conn, s side) unix.Errno {
+	event := unix.EpollEvent{
+		Events: unix.EPOLLIN | unix.EPOLLOUT | unix.EPOLLRDHUP | unix.EPOLLET,
+		Fd:     c.index,
+		Pad:    int32(s),
+	}
+	return epollCtl(l.epoll, unix.EPOLL_CTL_ADD, c.sock[s].fd, &event)
+}
+
+// answered is what the endpoint that is being dialled has done.
+func (l *loop) answered(c *conn, events uint32) {
+	if events&(unix.EPOLLERR|unix.EPOLLHUP) != 0 {
+		l.refused(c)
+		return
+	}
+	if events&unix.EPOLLOUT == 0 {
+		return
+	}
+	search := c.search
+	search.Connected(l.clock())
+	c.arm, c.lease, c.dials = search.Arm, search.Lease, uint16(min(search.Dials, 1<<16-1))
+	l.giveSearch(c)
+	c.phase = relaying
+	c.connected, c.last = l.now, l.now
+	l.checkAgain(c, c.last)
+	c.sock[backend].seen(events)
+	// What the client has sent meanwhile is moved first: then the event that watching
+	// it begins with has nothing to tell.
+	l.pump(c, client)
+	if c.phase != relaying {
+		return
+	}
+	if errno := l.watch(c, client); errno != 0 {
+		l.broken(c, client, client, errno)
+		return
+	}
+	l.pump(c, backend)
+}
+
+// refused goes on with another endpoint after one that could not be reached.
+func (l *loop) refused(c *conn) {
+	fd := c.sock[backend].fd
+	errno, err := unix.GetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_ERROR)
+	if err != nil || errno == 0 {
+		errno = int(unix.ECONNRESET)
+	}
+	l.failed(c, unix.Errno(errno))
+}
+
+// failed goes on after an attempt that came to nothing.
+func (l *loop) failed(c *conn, err error) {
+	l.disarm(c)
+	closeSocket(c.sock[backend].fd)
+	c.sock[backend].fd = none
+	l.step(c, c.search.Failed(err, l.clock()))
+}
+
+// waited is called when the time is over that a step of the search said.
+func (l *loop) waited(c *conn) {
+	if c.sock[backend].fd != none {
+		l.failed(c, unix.ETIMEDOUT)
+		return
+	}
+	l.step(c, c.search.Resume(l.clock()))
+}
+
+// turnAway ends a connection that has nowhere to go. It resets it, as connecting to
+// nothing would have: a client cannot take that for the end of an empty answer,
+// and during an outage no port of the proxy is left waiting in TIME_WAIT.
+func (l *loop) turnAway(c *conn, o flow.Outcome) {
+	c.arm, c.outcome, c.err = c.search.Arm, o, c.search.Err
+	c.dials = uint16(min(c.search.Dials, 1<<16-1))
+	armName := c.search.ArmName()
+	l.giveSearch(c)
+	l.disarm(c)
+	resetSocket(c.sock[client].fd)
+	l.account(c, armName)
+	l.slab.release(c)
+}
+
+func (l *loop) takeSearch() *upstream.Search {
+	if n := len(l.searches); n > 0 {
+		s := l.searches[n-1]
+		l.searches = l.searches[:n-1]
+		return s
+	}
+	return &upstream.Search{}
+}
+
+// giveSearch takes the search from a connection that needs it no more.
+func (l *loop) giveSearch(c *conn) {
+	if len(l.searches) < spareSearches {
+		l.searches = append(l.searches, c.search)
+	}
+	c.search = nil
+}
+
+// clock is the time now, as Go has it: that of the batch is too old for a deadline.
+func (l *loop) clock() time.Time { return time.Now() }

@@ -1,0 +1,172 @@
+// Copyright The Wye Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+package loop
+
+import (
+	"log/slog"
+	"math"
+	"net/netip"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/wye-dev/wye/proxy/flow"
+	"github.com/wye-dev/wye/proxy/socket"
+)
+
+const (
+	// aging is the time after which a connection is worth the calls that keep-alive takes.
+	aging = 5 * time.Second
+	// atRest is the time without a byte after which a stream is between messages.
+	atRest = time.Second
+)
+
+// alarmed is called when the time has come that alarm was told.
+func (l *loop) alarmed(c *conn) {
+	switch c.phase {
+	case dialling:
+		l.waited(c)
+	case relaying:
+		l.check(c)
+	}
+}
+
+// check ends a connection that has reached a limit.
+func (l *loop) check(c *conn) {
+	if !c.aged && l.now >= c.connected+aging {
+		c.aged = true
+		keepAlive(c.sock[backend].fd)
+	}
+	if limit := c.route.Timeouts.Lifetime; limit > 0 && l.now >= c.connected+limit {
+		l.finish(c, flow.LifetimeExceeded, nil)
+		return
+	}
+	quiet := l.now - c.last
+	if limit := c.route.Timeouts.Idle; limit > 0 && quiet >= limit {
+		if quiet = l.quiet(c); quiet >= limit {
+			l.finish(c, flow.IdleTimeout, nil)
+			return
+		}
+	}
+	l.checkAgain(c, l.now-quiet)
+}
+
+// checkAgain sets the alarm for the next limit of a connection that is quiet since then.
+func (l *loop) checkAgain(c *conn, since time.Duration) {
+	next := time.Duration(math.MaxInt64)
+	if !c.aged {
+		next = c.connected + aging
+	}
+	if limit := c.route.Timeouts.Lifetime; limit > 0 {
+		next = min(next, c.connected+limit)
+	}
+	if limit := c.route.Timeouts.Idle; limit > 0 {
+		next = min(next, since+limit)
+	}
+	if next < math.MaxInt64 {
+		l.alarm(c, next)
+	}
+}
+
+// quiet is for how long no byte has moved either way. The kernel knows of those that
+// receivers take slowly.
+func (l *loop) quiet(c *conn) time.Duration {
+	kernel := min(socket.Silence(int(c.sock[client].fd)), socket.Silence(int(c.sock[backend].fd)))
+	if kernel != socket.Unknown {
+		return kernel
+	}
+	return l.now - c.last
+}
+
+// keepAlive sets on a connection to an endpoint what those to clients have from
+// their listener.
+func keepAlive(fd int32) {
+	k := socket.KeepAlive()
+	setOption(fd, unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1)
+	setOption(fd, unix.IPPROTO_TCP, unix.TCP_KEEPIDLE, int32(k.Idle/time.Second))
+	setOption(fd, unix.IPPROTO_TCP, unix.TCP_KEEPINTVL, int32(k.Interval/time.Second))
+	setOption(fd, unix.IPPROTO_TCP, unix.TCP_KEEPCNT, int32(k.Count))
+}
+
+// finish ends a relayed connection with an outcome, unless another was noted
+// before. It closes both sides in the way that the outcome asks for: with RST after
+// one, and when the proxy ends it in the middle of a stream, so that a part cannot
+// pass for the whole.
+func (l *loop) finish(c *conn, o flow.Outcome, err error) {
+	if c.outcome == flow.Open {
+		c.outcome, c.err = o, err
+	}
+	reset := false
+	switch c.outcome {
+	case flow.ClientReset, flow.BackendReset:
+		reset = true
+	case flow.LifetimeExceeded, flow.DrainDeadline:
+		reset = l.quiet(c) < atRest
+	}
+	l.disarm(c)
+	for s := range c.sock {
+		l.drop(&c.half[s])
+		if reset {
+			resetSocket(c.sock[s].fd)
+		} else {
+			closeSocket(c.sock[s].fd)
+		}
+	}
+	c.tell()
+	l.account(c, c.arm.Name())
+	c.lease.Release()
+	l.slab.release(c)
+}
+
+// endAll ends every connection, and those that are still to come.
+func (l *loop) endAll() {
+	l.ending = true
+	l.slab.each(func(c *conn) {
+		if c.phase == relaying {
+			l.finish(c, flow.DrainDeadline, nil)
+			return
+		}
+		c.search.Abandon()
+		if c.sock[backend].fd != none {
+			closeSocket(c.sock[backend].fd)
+		}
+		l.turnAway(c, flow.DrainDeadline)
+	})
+}
+
+// account closes the books of a connection.
+func (l *loop) account(c *conn, arm string) {
+	c.arm.Closed(c.outcome)
+	if log, ctx := l.driver.opts.Log, l.driver.ctx; log.Enabled(ctx, slog.LevelDebug) {
+		log.LogAttrs(ctx, slog.LevelDebug, "connection ended", l.describe(c, arm)...)
+	}
+	c.source.leave()
+	l.load.Add(-1)
+	l.driver.conns.Done()
+}
+
+func (l *loop) describe(c *conn, arm string) []slog.Attr {
+	f := &flow.Conn{
+		ID:       c.id,
+		Listener: c.source.port.Name,
+		Arm:      arm,
+		Client:   netip.AddrPortFrom(netip.AddrFrom16(c.peer.ip).Unmap(), c.peer.port),
+		Accepted: l.base.Add(c.accepted),
+		Ended:    time.Now(),
+		Dials:    int(c.dials),
+		Outcome:  c.outcome,
+		Err:      c.err,
+	}
+	if c.route != nil {
+		f.Route = c.route.Name
+	}
+	if e := c.lease.Endpoint(); e != nil {
+		f.Endpoint, f.Connected = e.Addr(), l.base.Add(c.connected)
+	}
+	f.Bytes.AddReceived(c.half[client].moved)
+	f.Bytes.AddSent(c.half[backend].moved)
+	return f.LogAttrs()
+}

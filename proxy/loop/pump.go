@@ -1,0 +1,196 @@
+// Copyright The Wye Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+package loop
+
+import (
+	"golang.org/x/sys/unix"
+
+	"github.com/wye-dev/wye/proxy/flow"
+)
+
+// turn is the number of bytes that a direction may move before others have theirs.
+const turn = 256 << 10
+
+// happened is what the kernel tells of one side of c.
+func (l *loop) happened(c *conn, s side, events uint32) {
+	switch c.phase {
+	case dialling:
+		l.answered(c, events)
+	case relaying:
+		c.sock[s].seen(events)
+		l.pump(c, s)
+		if c.half[s.other()].stuck() {
+			l.pump(c, s.other())
+		}
+	}
+}
+
+// seen notes what events say of a socket.
+func (s *sock) seen(events uint32) {
+	const ended = unix.EPOLLRDHUP | unix.EPOLLHUP | unix.EPOLLERR
+	if events&ended != 0 {
+		s.hung = true
+	}
+	if events&(unix.EPOLLIN|ended) != 0 {
+		s.readable = true
+	}
+	if events&(unix.EPOLLOUT|unix.EPOLLHUP|unix.EPOLLERR) != 0 {
+		s.writable = true
+	}
+}
+
+// pump moves what can be moved from one side to the other, for one turn.
+func (l *loop) pump(c *conn, from side) {
+	h, src := &c.half[from], &c.sock[from]
+	for left := turn; c.phase == relaying && !h.over; {
+		switch {
+		case h.stuck():
+			if !c.sock[from.other()].writable || !l.unstick(c, from) {
+				return
+			}
+		case h.ended:
+			l.passEnd(c, from)
+		case !src.readable:
+			return
+		case left <= 0:
+			l.later(c)
+			return
+		case h.run >= bulk:
+			left -= l.splice(c, from)
+		default:
+			left -= l.copy(c, from)
+		}
+	}
+}
+
+// copy moves what one read takes, and returns its size.
+func (l *loop) copy(c *conn, from side) int {
+	h, src := &c.half[from], &c.sock[from]
+	b := l.buf[:h.appetite()]
+	n, errno := receive(src.fd, b)
+	switch {
+	case errno == unix.EAGAIN:
+		src.readable = false
+		return 0
+	case errno == unix.EINTR:
+		return 0
+	case errno != 0:
+		l.broken(c, from, from, errno)
+		return 0
+	case n == 0:
+		h.ended = true
+		return 0
+	case n < len(b):
+		// Nothing is left, unless an end is: that may have come with the same event.
+		src.readable = src.hung
+		h.run = 0
+	default:
+		h.run += uint32(n)
+	}
+	if rest := l.write(c, from, b[:n]); len(rest) > 0 {
+		h.held = l.blocks.take(rest)
+		h.run = 0
+	}
+	return n
+}
+
+// appetite is the size of the next read. What moves in bulk is read in larger
+// pieces, so that little has to be held for the others if it gets stuck.
+func (h *half) appetite() int {
+	switch {
+	case h.run < 32<<10:
+		return 32 << 10
+	case h.run < 96<<10:
+		return 64 << 10
+	default:
+		return scratch
+	}
+}
+
+// write writes b, and returns what the receiver does not take now. After an error
+// nothing is left.
+func (l *loop) write(c *conn, from side, b []byte) (rest []byte) {
+	to := from.other()
+	for len(b) > 0 {
+		n, errno := send(c.sock[to].fd, b)
+		switch errno {
+		case 0:
+			c.half[from].moved += int64(n)
+			l.noted(c)
+			b = b[n:]
+		case unix.EINTR:
+		case unix.EAGAIN:
+			c.sock[to].writable = false
+			return b
+		default:
+			l.broken(c, from, to, errno)
+			return nil
+		}
+	}
+	return nil
+}
+
+// unstick writes what is held. It is true when nothing is left of it.
+func (l *loop) unstick(c *conn, from side) bool {
+	h := &c.half[from]
+	if h.pipe != nil {
+		return l.empty(c, from)
+	}
+	rest := l.write(c, from, h.held.rest)
+	if h.held == nil { // given back, after an error
+		return false
+	}
+	if h.held.rest = rest; len(rest) > 0 {
+		return false
+	}
+	l.blocks.give(h.held)
+	h.held = nil
+	return true
+}
+
+// passEnd passes the end of input on one side to the other.
+func (l *loop) passEnd(c *conn, from side) {
+	c.half[from].over = true
+	switch {
+	case c.half[from.other()].over:
+		l.finish(c, flow.Completed, nil)
+	case c.outcome == flow.Open:
+		shutdownWrite(c.sock[from.other()].fd)
+	}
+}
+
+// broken deals with an error that moving bytes from one side has met, on the side
+// of culprit. When that is the sender, nobody is left to read for. When it is the
+// receiver, what he had sent before, and then his end, is still to be read.
+func (l *loop) broken(c *conn, from, culprit side, err error) {
+	outcome := flow.ClientReset
+	if culprit == backend {
+		outcome = flow.BackendReset
+	}
+	if culprit == from || c.half[from.other()].over {
+		l.finish(c, outcome, err)
+		return
+	}
+	if c.outcome == flow.Open {
+		c.outcome, c.err = outcome, err
+	}
+	l.drop(&c.half[from])
+	c.half[from].ended, c.half[from].over = true, true
+	c.sock[culprit].hung, c.sock[culprit].readable = true, true
+	l.later(c)
+}
+
+// drop gives back what a direction holds.
+func (l *loop) drop(h *half) {
+	if h.held != nil {
+		l.blocks.give(h.held)
+		h.held = nil
+	}
+	if h.pipe != nil {
+		l.pipes.discard(h.pipe)
+		h.pipe = nil
+	}
+}

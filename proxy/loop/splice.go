@@ -1,0 +1,124 @@
+// Copyright The Wye Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+package loop
+
+import "golang.org/x/sys/unix"
+
+const (
+	// bulk is how much a direction must have moved, in reads that filled the buffer,
+	// for the kernel to move it from then on.
+	bulk = 256 << 10
+	// morsel is what splicing is not worth its calls for.
+	morsel = 16 << 10
+	// pipeSize is asked for; what the kernel grants may be less.
+	pipeSize = 1 << 20
+	// pipesMost limits the pipes of a loop that hold bytes of receivers that are
+	// slow. The kernel limits the memory in pipes of a user. What finds no pipe is copied.
+	pipesMost = 32
+)
+
+// pipe is where bytes are on their way from one socket to another inside the kernel.
+type pipe struct {
+	in, out int32
+	n       int // bytes in it
+}
+
+// pipes are those of a loop.
+type pipes struct {
+	idle  []*pipe
+	count int
+}
+
+// take returns an empty pipe, or nil.
+func (p *pipes) take() *pipe {
+	if n := len(p.idle); n > 0 {
+		x := p.idle[n-1]
+		p.idle = p.idle[:n-1]
+		return x
+	}
+	if p.count >= pipesMost {
+		return nil
+	}
+	var fds [2]int
+	if unix.Pipe2(fds[:], unix.O_CLOEXEC|unix.O_NONBLOCK) != nil {
+		return nil
+	}
+	_, _ = unix.FcntlInt(uintptr(fds[1]), unix.F_SETPIPE_SZ, pipeSize)
+	p.count++
+	return &pipe{out: int32(fds[0]), in: int32(fds[1])}
+}
+
+// give takes an empty pipe back.
+func (p *pipes) give(x *pipe) { p.idle = append(p.idle, x) }
+
+// discard takes a pipe back that may not be empty.
+func (p *pipes) discard(x *pipe) {
+	closeSocket(x.in)
+	closeSocket(x.out)
+	p.count--
+}
+
+func (p *pipes) close() {
+	for _, x := range p.idle {
+		p.discard(x)
+	}
+	p.idle = nil
+}
+
+// splice moves what one turn takes through a pipe, and returns its size.
+func (l *loop) splice(c *conn, from side) int {
+	h, src := &c.half[from], &c.sock[from]
+	p := l.pipes.take()
+	if p == nil {
+		h.run = 0
+		return 0
+	}
+	n, errno := splice(src.fd, p.in, turn)
+	if errno == 0 && n > 0 {
+		if h.pipe, p.n = p, n; n < morsel {
+			h.run = 0
+		}
+		l.empty(c, from)
+		return n
+	}
+	l.pipes.give(p)
+	switch errno {
+	case 0:
+		h.ended = true
+	case unix.EAGAIN:
+		src.readable = false
+	case unix.EINTR:
+	case unix.EINVAL: // this socket cannot
+		h.run = 0
+	default:
+		l.broken(c, from, from, errno)
+	}
+	return 0
+}
+
+// empty writes what the pipe of a direction holds. It is true when nothing is left.
+func (l *loop) empty(c *conn, from side) bool {
+	h, to := &c.half[from], from.other()
+	for h.pipe.n > 0 {
+		n, errno := splice(h.pipe.out, c.sock[to].fd, h.pipe.n)
+		switch errno {
+		case 0:
+			h.pipe.n -= n
+			h.moved += int64(n)
+			l.noted(c)
+		case unix.EINTR:
+		case unix.EAGAIN:
+			c.sock[to].writable = false
+			return false
+		default:
+			l.broken(c, from, to, errno)
+			return false
+		}
+	}
+	l.pipes.give(h.pipe)
+	h.pipe = nil
+	return true
+}
