@@ -65,14 +65,21 @@ var flow = map[string][]string{
 	"proxy/plan":  {"api/push/v1", "dtab", "proxy/balancer", "proxy/router"},
 	// and what a connection meets:
 	"proxy/flow":     {},
-	"proxy/listener": {"api/push/v1", "proxy/balancer", "proxy/flow", "proxy/metrics", "proxy/plan", "proxy/relay", "proxy/router", "proxy/upstream"},
+	"proxy/socket":   {},
+	"proxy/listener": {"api/push/v1", "proxy/metrics", "proxy/plan", "proxy/socket"},
 	"proxy/router":   {"dtab"},
 	"proxy/balancer": {},
-	"proxy/upstream": {"proxy/balancer", "proxy/flow"},
-	"proxy/relay":    {"proxy/flow"},
 	"proxy/metrics":  {"proxy/balancer", "proxy/flow", "proxy/plan"},
+	"proxy/upstream": {"proxy/balancer", "proxy/flow", "proxy/metrics", "proxy/plan", "proxy/router", "proxy/socket"},
+	"proxy/relay":    {"proxy/flow", "proxy/socket"},
+	"proxy/loop": { // or, with goroutines,
+		"proxy/balancer", "proxy/flow", "proxy/listener", "proxy/metrics", "proxy/plan", "proxy/socket", "proxy/upstream",
+	},
+	"proxy/portable": {"proxy/flow", "proxy/listener", "proxy/metrics", "proxy/relay", "proxy/socket", "proxy/upstream"},
 	"proxy/admin":    {"api/push/v1", "proxy/apply"},
-	"proxy":          {"api/push/v1", "proxy/admin", "proxy/apply", "proxy/listener", "proxy/metrics", "proxy/plan"},
+	"proxy": {
+		"api/push/v1", "proxy/admin", "proxy/apply", "proxy/listener", "proxy/loop", "proxy/metrics", "proxy/plan", "proxy/portable",
+	},
 	"proxy/pushtest": {"api/push/v1"}, // a controller for the tests of the data plane
 	// A proxy without a controller: what its file says, what names are bound to,
 	// and a source of config made of both.

@@ -27,7 +27,12 @@ import (
 	"github.com/wye-dev/wye/proxy/apply"
 	"github.com/wye-dev/wye/proxy/listener"
 	"github.com/wye-dev/wye/proxy/metrics"
+	"github.com/wye-dev/wye/proxy/portable"
 )
+
+// SpareProcessors are those of Go (GOMAXPROCS) that should be there beside one for
+// each event loop. With fewer, the loops work as well, but not as fast.
+const SpareProcessors = 2
 
 // Options of Run.
 type Options struct {
@@ -49,7 +54,13 @@ type Options struct {
 	// DrainDeadline is how long connections may go on after that. What is left
 	// then is ended. 0: they are ended at once.
 	DrainDeadline time.Duration
-	Log           *slog.Logger
+	// Portable has every connection served by goroutines, as on systems for which
+	// there are no event loops: slower, and to compare with.
+	Portable bool
+	// Loops is the number of event loops otherwise: GOMAXPROCS when 0, which
+	// should be larger than the number of loops by SpareProcessors.
+	Loops int
+	Log   *slog.Logger
 }
 
 // errHurried is why Run ends connections before their time.
@@ -61,7 +72,10 @@ var errHurried = errors.New("told to end at once")
 func Run(ctx context.Context, o Options) error {
 	ctx, end := context.WithCancel(ctx)
 	defer end()
-	s := newServer(o, end)
+	s, err := newServer(o, end)
+	if err != nil {
+		return err
+	}
 
 	// 1. Admin first: probes see a proxy that starts, and /ready says what it waits for.
 	adminCtx, stopAdmin := context.WithCancel(context.WithoutCancel(ctx))
@@ -113,16 +127,21 @@ type server struct {
 }
 
 // newServer makes the parts; end ends Run's context.
-func newServer(o Options, end func()) *server {
+func newServer(o Options, end func()) (*server, error) {
 	s := &server{Options: o, registry: prometheus.NewRegistry(), told: make(chan struct{})}
 	s.registry.MustRegister(
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	)
-	s.set = listener.NewSet(listener.Options{
+	counted := metrics.New(s.registry)
+	driver, err := s.driver(counted)
+	if err != nil {
+		return nil, err
+	}
+	s.set = listener.NewSet(driver, listener.Options{
 		Address:    o.Bind,
 		Log:        o.Log,
-		Metrics:    metrics.New(s.registry),
+		Metrics:    counted,
 		OnRefusals: func([]*pushv1.Refusal) { s.source.Recheck() },
 	})
 	source := o.Source
@@ -138,7 +157,15 @@ func newServer(o Options, end func()) *server {
 		End:      end,
 		Log:      o.Log,
 	})
-	return s
+	return s, nil
+}
+
+// driver makes the data plane.
+func (s *server) driver(m *metrics.Metrics) (listener.Driver, error) {
+	if s.Portable {
+		return portable.New(portable.Options{Log: s.Log, Metrics: m}), nil
+	}
+	return loops(s.Loops, s.Log, m)
 }
 
 // serveAdmin answers on the admin port until ctx ends.

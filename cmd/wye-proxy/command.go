@@ -95,6 +95,9 @@ func newCommand(drain <-chan struct{}, logs io.Writer) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if err := s.plane(&o); err != nil {
+				return err
+			}
 			o.Drain = drain
 			return proxy.Run(command.Context(), o)
 		},

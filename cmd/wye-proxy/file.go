@@ -65,7 +65,7 @@ func (s *settings) fileOptions(command *cobra.Command, name string, logs io.Writ
 func onlyForFile(flags *pflag.FlagSet) error {
 	var wrong []string
 	flags.Visit(func(f *pflag.Flag) {
-		if !slices.Contains([]string{"drain-delay", "log-level", "log-format"}, f.Name) {
+		if !slices.Contains([]string{"drain-delay", "data-plane", "log-level", "log-format"}, f.Name) {
 			wrong = append(wrong, "--"+f.Name)
 		}
 	})

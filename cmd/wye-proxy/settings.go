@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"os"
+	"runtime"
 	"strings"
 	"time"
 
@@ -30,6 +31,7 @@ type settings struct {
 	adminAddr     string
 	drainDelay    time.Duration
 	drainDeadline time.Duration
+	dataPlane     string
 	logLevel      string
 	logFormat     string
 }
@@ -52,6 +54,7 @@ func (s *settings) register(command *cobra.Command) {
 	f.StringVar(&s.adminAddr, "admin-addr", "127.0.0.1:9990", "`HOST:PORT` of /live, /ready, /metrics and /config; without HOST: every address")
 	f.DurationVar(&s.drainDelay, "drain-delay", 5*time.Second, "`TIME` to go on accepting once draining begins, so that senders notice")
 	f.DurationVar(&s.drainDeadline, "drain-deadline", 30*time.Second, "`TIME` that connections have to end after that")
+	f.StringVar(&s.dataPlane, "data-plane", "loops", "`KIND` of data plane: loops (an event loop per core; Linux only, others have the other) or portable (goroutines; slower, to compare with)")
 	f.StringVar(&s.logLevel, "log-level", "info", "least `LEVEL` to log: debug, info, warn or error")
 	f.StringVar(&s.logFormat, "log-format", "text", "`FORMAT` of the log on standard error: text or json")
 }
@@ -106,6 +109,21 @@ func (s *settings) required() error {
 	}
 	if len(missing) > 0 {
 		return usage("missing: %s", strings.Join(missing, ", "))
+	}
+	return nil
+}
+
+// plane notes in o the data plane that the settings ask for. There are as many loops
+// as Go would use processors; those that the rest of the program needs come on top.
+func (s *settings) plane(o *proxy.Options) error {
+	switch s.dataPlane {
+	case "loops":
+		o.Loops = runtime.GOMAXPROCS(0)
+		runtime.GOMAXPROCS(o.Loops + proxy.SpareProcessors)
+	case "portable":
+		o.Portable = true
+	default:
+		return usage("--data-plane %s: want loops or portable", s.dataPlane)
 	}
 	return nil
 }
