@@ -1,7 +1,7 @@
 // Copyright The Wye Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package relay_test
+package listener_test
 
 import (
 	"bytes"
@@ -17,67 +17,66 @@ import (
 	"testing"
 	"time"
 
+	"google.golang.org/protobuf/types/known/durationpb"
+
+	pushv1 "github.com/wye-dev/wye/api/push/v1"
 	"github.com/wye-dev/wye/proxy/flow"
-	"github.com/wye-dev/wye/proxy/relay"
+	"github.com/wye-dev/wye/proxy/listener"
 )
 
-// patience is how long a test waits for what must happen.
-const patience = 10 * time.Second
-
-// relayed is a client and a backend with a relay between them.
+// relayed is a client and a backend with the proxy between them.
 type relayed struct {
 	t               *testing.T
+	proxy           *proxy
 	client, backend *net.TCPConn // the ends that the test holds
-	account         *flow.Conn
-	drain           context.CancelFunc
-	outcome         chan flow.Outcome
+	drain           func()       // ends the connection
 }
 
-func start(t *testing.T, limits relay.Limits) *relayed {
-	t.Helper()
-	ctx, drain := context.WithCancel(t.Context())
-	r := &relayed{t: t, account: &flow.Conn{}, drain: drain, outcome: make(chan flow.Outcome, 1)}
-	client, fromClient := pair(t)
-	toBackend, backend := pair(t)
-	r.client, r.backend = client, backend
-	go func() { r.outcome <- relay.Copy(ctx, fromClient, toBackend, limits, r.account) }()
-	return r
-}
+// limits of the connection; 0 for none.
+type limits struct{ Idle, Lifetime time.Duration }
 
-// pair returns the two ends of a connection over loopback.
-func pair(t *testing.T) (dialled, accepted *net.TCPConn) {
+func relayOver(t *testing.T, plane plane, limits limits) *relayed {
 	t.Helper()
 	l, err := net.ListenTCP("tcp", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	if dialled, err = net.DialTCP("tcp", nil, l.Addr().(*net.TCPAddr)); err != nil {
+	p := start(t, plane, listener.Options{})
+	config := p.config(leaf("a"), pool("a", endpoint(l.Addr().(*net.TCPAddr).AddrPort())))
+	config.Routes[0].Timeouts = &pushv1.Timeouts{Idle: durationpb.New(limits.Idle), Lifetime: durationpb.New(limits.Lifetime)}
+	if refused := p.try(config); len(refused) > 0 {
+		t.Fatal(describe(refused))
+	}
+	r := &relayed{t: t, proxy: p, client: p.dial()}
+	if r.backend, err = l.AcceptTCP(); err != nil {
 		t.Fatal(err)
 	}
-	if accepted, err = l.AcceptTCP(); err != nil {
-		t.Fatal(err)
+	t.Cleanup(func() { r.backend.Close() })
+	_ = r.backend.SetDeadline(time.Now().Add(patience))
+	r.drain = func() {
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		p.set.Drain(ctx)
 	}
-	for _, conn := range []*net.TCPConn{dialled, accepted} {
-		t.Cleanup(func() { conn.Close() })
-	}
-	_ = dialled.SetDeadline(time.Now().Add(patience))
-	if err := accepted.SetDeadline(time.Time{}); err != nil {
-		t.Fatal(err)
-	}
-	return dialled, accepted
+	return r
 }
 
+// ends wants the connection to end with an outcome, and no other.
 func (r *relayed) ends(want flow.Outcome) {
 	r.t.Helper()
-	select {
-	case got := <-r.outcome:
-		if got != want {
-			r.t.Fatalf("outcome %s (%v), want %s", got, r.account.Err, want)
+	eventually(r.t, "the connection ends", func() bool { return r.proxy.value("wye_proxy_connections_active", armA()) == 0 })
+	for o := flow.Completed; o < flow.Outcomes; o++ {
+		n := r.proxy.value("wye_proxy_connections_closed_total", outcome("a", o.String()))
+		if (n == 1) != (o == want) {
+			r.t.Errorf("%v connections ended with outcome %s, want 1 with %s", n, o, want)
 		}
-	case <-time.After(patience):
-		r.t.Fatalf("still relaying, want %s", want)
 	}
+}
+
+// moved are the bytes counted, from the client and to it.
+func (r *relayed) moved() (received, sent int64) {
+	return int64(r.proxy.value("wye_proxy_received_bytes_total", armA())), int64(r.proxy.value("wye_proxy_sent_bytes_total", armA()))
 }
 
 func (r *relayed) send(conn *net.TCPConn, text string) {
@@ -111,9 +110,14 @@ func reset(conn *net.TCPConn) {
 }
 
 func TestHalfCloseIsCarriedThroughInEitherOrder(t *testing.T) {
+	onEveryPlane(t, testHalfCloseIsCarriedThroughInEitherOrder)
+}
+
+func testHalfCloseIsCarriedThroughInEitherOrder(t *testing.T, plane plane) {
+	t.Helper()
 	for _, name := range []string{"client first", "backend first"} {
 		t.Run(name, func(t *testing.T) {
-			r := start(t, relay.Limits{})
+			r := relayOver(t, plane, limits{})
 			first, second := r.client, r.backend
 			if name == "backend first" {
 				first, second = second, first
@@ -134,8 +138,11 @@ func TestHalfCloseIsCarriedThroughInEitherOrder(t *testing.T) {
 	}
 }
 
-func TestBothSidesMayCloseAtOnce(t *testing.T) {
-	r := start(t, relay.Limits{})
+func TestBothSidesMayCloseAtOnce(t *testing.T) { onEveryPlane(t, testBothSidesMayCloseAtOnce) }
+
+func testBothSidesMayCloseAtOnce(t *testing.T, plane plane) {
+	t.Helper()
+	r := relayOver(t, plane, limits{})
 	_ = r.client.CloseWrite()
 	_ = r.backend.CloseWrite()
 	r.receiveEnd(r.client, nil)
@@ -143,10 +150,13 @@ func TestBothSidesMayCloseAtOnce(t *testing.T) {
 	r.ends(flow.Completed)
 }
 
-func TestLargeTransfersArriveWhole(t *testing.T) {
+func TestLargeTransfersArriveWhole(t *testing.T) { onEveryPlane(t, testLargeTransfersArriveWhole) }
+
+func testLargeTransfersArriveWhole(t *testing.T, plane plane) {
+	t.Helper()
 	t.Parallel()
 	const size = 32 << 20
-	r := start(t, relay.Limits{Idle: time.Minute})
+	r := relayOver(t, plane, limits{Idle: time.Minute})
 	var halves sync.WaitGroup
 	for _, dir := range []struct {
 		from, to *net.TCPConn
@@ -175,14 +185,17 @@ func TestLargeTransfersArriveWhole(t *testing.T) {
 	}
 	halves.Wait()
 	r.ends(flow.Completed)
-	if rx, tx := r.account.Bytes.Received.Load(), r.account.Bytes.Sent.Load(); rx != size || tx != size {
+	if rx, tx := r.moved(); rx != size || tx != size {
 		t.Errorf("counted %d and %d bytes, want %d each way", rx, tx, size)
 	}
 }
 
-func TestAResetIsPassedOn(t *testing.T) {
+func TestAResetIsPassedOn(t *testing.T) { onEveryPlane(t, testAResetIsPassedOn) }
+
+func testAResetIsPassedOn(t *testing.T, plane plane) {
+	t.Helper()
 	t.Run("of the client", func(t *testing.T) {
-		r := start(t, relay.Limits{})
+		r := relayOver(t, plane, limits{})
 		r.send(r.client, "hello")
 		r.receive(r.backend, "hello")
 		reset(r.client)
@@ -190,7 +203,7 @@ func TestAResetIsPassedOn(t *testing.T) {
 		r.ends(flow.ClientReset)
 	})
 	t.Run("of the backend", func(t *testing.T) {
-		r := start(t, relay.Limits{})
+		r := relayOver(t, plane, limits{})
 		r.send(r.backend, "hello")
 		r.receive(r.client, "hello")
 		reset(r.backend)
@@ -198,7 +211,7 @@ func TestAResetIsPassedOn(t *testing.T) {
 		r.ends(flow.BackendReset)
 	})
 	t.Run("of a client that had half-closed", func(t *testing.T) {
-		r := start(t, relay.Limits{})
+		r := relayOver(t, plane, limits{})
 		_ = r.client.CloseWrite()
 		r.receiveEnd(r.backend, nil)
 		reset(r.client)
@@ -216,7 +229,12 @@ func TestAResetIsPassedOn(t *testing.T) {
 }
 
 func TestWhatABackendSentBeforeItsResetIsDelivered(t *testing.T) {
-	r := start(t, relay.Limits{})
+	onEveryPlane(t, testWhatABackendSentBeforeItsResetIsDelivered)
+}
+
+func testWhatABackendSentBeforeItsResetIsDelivered(t *testing.T, plane plane) {
+	t.Helper()
+	r := relayOver(t, plane, limits{})
 	r.send(r.client, "this will not all be read")
 	r.receive(r.backend, "this")
 	r.send(r.backend, "too large")
@@ -228,9 +246,14 @@ func TestWhatABackendSentBeforeItsResetIsDelivered(t *testing.T) {
 }
 
 func TestIdleIsOfBothDirectionsTogether(t *testing.T) {
+	onEveryPlane(t, testIdleIsOfBothDirectionsTogether)
+}
+
+func testIdleIsOfBothDirectionsTogether(t *testing.T, plane plane) {
+	t.Helper()
 	t.Parallel()
 	const idle = 1500 * time.Millisecond
-	r := start(t, relay.Limits{Idle: idle})
+	r := relayOver(t, plane, limits{Idle: idle})
 	began := time.Now()
 	beat := time.NewTicker(idle / 30)
 	defer beat.Stop()
@@ -249,16 +272,24 @@ func TestIdleIsOfBothDirectionsTogether(t *testing.T) {
 }
 
 func TestAConnectionThatNeverMovesAByteIsIdle(t *testing.T) {
-	r := start(t, relay.Limits{Idle: 200 * time.Millisecond})
+	onEveryPlane(t, testAConnectionThatNeverMovesAByteIsIdle)
+}
+
+func testAConnectionThatNeverMovesAByteIsIdle(t *testing.T, plane plane) {
+	t.Helper()
+	r := relayOver(t, plane, limits{Idle: 200 * time.Millisecond})
 	r.receiveEnd(r.client, nil)
 	r.receiveEnd(r.backend, nil)
 	r.ends(flow.IdleTimeout)
 }
 
-func TestAReaderThatIsSlowIsNotIdle(t *testing.T) {
+func TestAReaderThatIsSlowIsNotIdle(t *testing.T) { onEveryPlane(t, testAReaderThatIsSlowIsNotIdle) }
+
+func testAReaderThatIsSlowIsNotIdle(t *testing.T, plane plane) {
+	t.Helper()
 	t.Parallel()
 	const idle = 1500 * time.Millisecond
-	r := start(t, relay.Limits{Idle: idle})
+	r := relayOver(t, plane, limits{Idle: idle})
 	stop := make(chan struct{})
 	var writer sync.WaitGroup
 	writer.Go(func() { // as much as it can, so that the relay is stuck in a write
@@ -289,8 +320,11 @@ func TestAReaderThatIsSlowIsNotIdle(t *testing.T) {
 	writer.Wait()
 }
 
-func TestAStuckConnectionIsIdle(t *testing.T) {
-	r := start(t, relay.Limits{Idle: 300 * time.Millisecond})
+func TestAStuckConnectionIsIdle(t *testing.T) { onEveryPlane(t, testAStuckConnectionIsIdle) }
+
+func testAStuckConnectionIsIdle(t *testing.T, plane plane) {
+	t.Helper()
+	r := relayOver(t, plane, limits{Idle: 300 * time.Millisecond})
 	var writer sync.WaitGroup
 	writer.Go(func() { // nobody reads this
 		chunk := make([]byte, 64<<10)
@@ -305,7 +339,12 @@ func TestAStuckConnectionIsIdle(t *testing.T) {
 }
 
 func TestLifetimeEndsAStreamThatMovesWithAReset(t *testing.T) {
-	r := start(t, relay.Limits{Lifetime: 300 * time.Millisecond})
+	onEveryPlane(t, testLifetimeEndsAStreamThatMovesWithAReset)
+}
+
+func testLifetimeEndsAStreamThatMovesWithAReset(t *testing.T, plane plane) {
+	t.Helper()
+	r := relayOver(t, plane, limits{Lifetime: 300 * time.Millisecond})
 	for {
 		if _, err := r.client.Write([]byte("on and on")); err != nil {
 			break
@@ -322,8 +361,13 @@ func TestLifetimeEndsAStreamThatMovesWithAReset(t *testing.T) {
 }
 
 func TestLifetimeEndsAConnectionAtRestWithFIN(t *testing.T) {
+	onEveryPlane(t, testLifetimeEndsAConnectionAtRestWithFIN)
+}
+
+func testLifetimeEndsAConnectionAtRestWithFIN(t *testing.T, plane plane) {
+	t.Helper()
 	t.Parallel()
-	r := start(t, relay.Limits{Lifetime: 2 * time.Second})
+	r := relayOver(t, plane, limits{Lifetime: 2 * time.Second})
 	r.send(r.client, "hello")
 	r.receive(r.backend, "hello")
 	r.receiveEnd(r.client, nil)
@@ -332,7 +376,12 @@ func TestLifetimeEndsAConnectionAtRestWithFIN(t *testing.T) {
 }
 
 func TestDrainEndsAStreamThatMovesWithAReset(t *testing.T) {
-	r := start(t, relay.Limits{})
+	onEveryPlane(t, testDrainEndsAStreamThatMovesWithAReset)
+}
+
+func testDrainEndsAStreamThatMovesWithAReset(t *testing.T, plane plane) {
+	t.Helper()
+	r := relayOver(t, plane, limits{})
 	r.send(r.client, "hello")
 	r.receive(r.backend, "hello")
 	r.drain()
@@ -342,13 +391,18 @@ func TestDrainEndsAStreamThatMovesWithAReset(t *testing.T) {
 }
 
 func TestBytesAreCountedWhileTheConnectionIsOpen(t *testing.T) {
-	r := start(t, relay.Limits{})
+	onEveryPlane(t, testBytesAreCountedWhileTheConnectionIsOpen)
+}
+
+func testBytesAreCountedWhileTheConnectionIsOpen(t *testing.T, plane plane) {
+	t.Helper()
+	r := relayOver(t, plane, limits{})
 	r.send(r.client, "12345")
 	r.receive(r.backend, "12345")
 	r.send(r.backend, "123")
 	r.receive(r.client, "123")
 	for end := time.Now().Add(patience); ; {
-		rx, tx := r.account.Bytes.Received.Load(), r.account.Bytes.Sent.Load()
+		rx, tx := r.moved()
 		if rx == 5 && tx == 3 {
 			break
 		}
