@@ -62,8 +62,9 @@ var flow = map[string][]string{
 
 	// The data plane. What a proxy is told:
 	"proxy/apply": {"api/push/v1"},
-	"proxy/plan":  {"api/push/v1", "dtab", "proxy/balancer", "proxy/router"},
+	"proxy/plan":  {"api/push/v1", "dtab", "proxy/balancer", "proxy/router", "proxy/tlsconf"},
 	// and what a connection meets:
+	"proxy/tlsconf":  {},
 	"proxy/flow":     {},
 	"proxy/socket":   {},
 	"proxy/listener": {"api/push/v1", "proxy/metrics", "proxy/plan", "proxy/socket"},
@@ -79,17 +80,19 @@ var flow = map[string][]string{
 	"proxy/admin":    {"api/push/v1", "proxy/apply"},
 	"proxy": {
 		"api/push/v1", "proxy/admin", "proxy/apply", "proxy/listener", "proxy/loop", "proxy/metrics", "proxy/plan", "proxy/portable",
+		"proxy/tlsconf",
 	},
 	"proxy/pushtest": {"api/push/v1"}, // a controller for the tests of the data plane
 	// A proxy without a controller: what its file says, what names are bound to,
 	// and a source of config made of both.
-	"proxy/linkerdtcp":     {"document", "dtab", "namer/mounts"},
+	"proxy/linkerdtcp":     {"document", "dtab", "namer/mounts", "proxy/tlsconf"},
+	"proxy/tlsconf/files":  {"proxy/tlsconf"},
 	"proxy/resolve":        {"dtab", "namer"},
 	"proxy/resolve/namerd": {"dtab", "namer", "proxy/resolve"},
 	"proxy/resolve/local":  {"dtab", "namer", "proxy/resolve"},
 	"proxy/file": {
 		"api/push/v1", "dtab", "namer", "namer/mounts", "proxy", "proxy/admin", "proxy/linkerdtcp", "proxy/plan",
-		"proxy/resolve", "proxy/resolve/local", "proxy/resolve/namerd",
+		"proxy/resolve", "proxy/resolve/local", "proxy/resolve/namerd", "proxy/tlsconf/files",
 	},
 
 	// The command line.

@@ -19,7 +19,7 @@ import (
 // ServerName is the name in the certificates of a Controller.
 const ServerName = "wye-controller"
 
-// Authority signs certificates for controllers.
+// Authority signs certificates, of controllers and others.
 type Authority struct {
 	PEM []byte // its certificate
 
@@ -72,6 +72,35 @@ func (a *Authority) Leaf(t testing.TB) *tls.Certificate {
 		t.Fatalf("make certificate: %v", err)
 	}
 	return &tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
+}
+
+// Identity is a new certificate for some host names, the first of which is its common
+// name too, and its key. Clients may show it as well as servers.
+func (a *Authority) Identity(t testing.TB, hosts ...string) (chain, key []byte) {
+	t.Helper()
+	serial, err := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 120))
+	if err != nil {
+		t.Fatalf("draw a serial number: %v", err)
+	}
+	signer := newKey(t)
+	der, err := x509.CreateCertificate(rand.Reader, &x509.Certificate{
+		SerialNumber: serial,
+		Subject:      pkix.Name{CommonName: hosts[0]},
+		NotBefore:    a.certificate.NotBefore,
+		NotAfter:     a.certificate.NotAfter,
+		KeyUsage:     x509.KeyUsageDigitalSignature,
+		ExtKeyUsage:  []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
+		DNSNames:     hosts,
+	}, a.certificate, signer.Public(), a.key)
+	if err != nil {
+		t.Fatalf("make certificate: %v", err)
+	}
+	pkcs8, err := x509.MarshalPKCS8PrivateKey(signer)
+	if err != nil {
+		t.Fatalf("write key: %v", err)
+	}
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}),
+		pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: pkcs8})
 }
 
 func newKey(t testing.TB) *ecdsa.PrivateKey {
