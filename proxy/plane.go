@@ -15,7 +15,8 @@ import (
 // plane brings configs into service: what can be served becomes a plan, and the
 // plan is installed in the listeners. It implements apply.Plane.
 type plane struct {
-	set *listener.Set
+	set     *listener.Set
+	builder plan.Builder
 
 	mu      sync.Mutex
 	serving *plan.Plan        // guarded by mu; nil before the first config
@@ -25,7 +26,7 @@ type plane struct {
 // Install implements apply.Plane. It is called by one goroutine at a time.
 func (p *plane) Install(config *pushv1.Config) []*pushv1.Refusal {
 	p.mu.Lock()
-	next, invalid := plan.Build(config, p.serving)
+	next, invalid := p.builder.Build(config, p.serving)
 	p.serving, p.invalid = next, invalid
 	p.mu.Unlock()
 	p.set.Install(next)

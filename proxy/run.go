@@ -27,7 +27,9 @@ import (
 	"github.com/wye-dev/wye/proxy/apply"
 	"github.com/wye-dev/wye/proxy/listener"
 	"github.com/wye-dev/wye/proxy/metrics"
+	"github.com/wye-dev/wye/proxy/plan"
 	"github.com/wye-dev/wye/proxy/portable"
+	"github.com/wye-dev/wye/proxy/tlsconf"
 )
 
 // SpareProcessors are those of Go (GOMAXPROCS) that should be there beside one for
@@ -144,18 +146,21 @@ func newServer(o Options, end func()) (*server, error) {
 		Metrics:    counted,
 		OnRefusals: func([]*pushv1.Refusal) { s.source.Recheck() },
 	})
+	identities := &tlsconf.Store{}
+	s.registry.MustRegister(identities.Collector())
 	source := o.Source
 	if source == nil {
 		source = pushed(o.Config)
 	}
 	s.source = source(Host{
-		Plane:    &plane{set: s.set},
-		Metrics:  s.registry,
-		Draining: s.draining.Load,
-		Active:   s.set.Active,
-		Drain:    sync.OnceFunc(func() { close(s.told) }),
-		End:      end,
-		Log:      o.Log,
+		Plane:      &plane{set: s.set, builder: plan.Builder{Identities: identities}},
+		Identities: identities,
+		Metrics:    s.registry,
+		Draining:   s.draining.Load,
+		Active:     s.set.Active,
+		Drain:      sync.OnceFunc(func() { close(s.told) }),
+		End:        end,
+		Log:        o.Log,
 	})
 	return s, nil
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/wye-dev/wye/proxy/admin"
 	"github.com/wye-dev/wye/proxy/apply"
+	"github.com/wye-dev/wye/proxy/tlsconf"
 )
 
 // Source is where config comes from. It is told nothing of connections.
@@ -28,13 +29,16 @@ type Source interface {
 
 // Host is what a Source finds in its proxy.
 type Host struct {
-	Plane    apply.Plane
-	Metrics  *prometheus.Registry // of what /metrics shows, the data plane's among it
-	Draining func() bool          // the proxy is on its way out
-	Active   func() int           // connections being served
-	Drain    func()               // has the proxy drain, as Options.Drain does
-	End      func()               // ends all connections at once, and Run with an error
-	Log      *slog.Logger
+	Plane apply.Plane
+	// Identities that listeners may refer to. Those of a config are there before it is
+	// put into service.
+	Identities *tlsconf.Store
+	Metrics    *prometheus.Registry // of what /metrics shows, the data plane's among it
+	Draining   func() bool          // the proxy is on its way out
+	Active     func() int           // connections being served
+	Drain      func()               // has the proxy drain, as Options.Drain does
+	End        func()               // ends all connections at once, and Run with an error
+	Log        *slog.Logger
 }
 
 // pushed makes the source that is the controller of a fleet.

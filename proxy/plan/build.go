@@ -10,9 +10,23 @@ import (
 	"net/netip"
 	"slices"
 
+	"google.golang.org/protobuf/proto"
+
 	pushv1 "github.com/wye-dev/wye/api/push/v1"
 	"github.com/wye-dev/wye/proxy/balancer"
+	"github.com/wye-dev/wye/proxy/tlsconf"
 )
+
+// Builder makes plans. The zero Builder refuses listeners that end TLS.
+type Builder struct {
+	// Identities that listeners show to clients. nil: there are none.
+	Identities *tlsconf.Store
+}
+
+// Build makes a plan as the zero Builder does.
+func Build(config *pushv1.Config, old *Plan) (*Plan, []*pushv1.Refusal) {
+	return Builder{}.Build(config, old)
+}
 
 // Build makes the plan of a config. old is the plan being served, nil for none.
 //
@@ -22,12 +36,13 @@ import (
 // listeners with one port on one address and two routes on one listener the first is taken.
 // Refusals have reason INVALID, are sorted by kind and name, and stay the same
 // while their cause does.
-func Build(config *pushv1.Config, old *Plan) (*Plan, []*pushv1.Refusal) {
+func (m Builder) Build(config *pushv1.Config, old *Plan) (*Plan, []*pushv1.Refusal) {
 	if old == nil {
 		old = &Plan{}
 	}
 	b := &building{
-		old: old,
+		Builder: m,
+		old:     old,
 		plan: &Plan{
 			Generation: config.GetGeneration(),
 			Listeners:  map[string]*Listener{},
@@ -52,6 +67,7 @@ func Build(config *pushv1.Config, old *Plan) (*Plan, []*pushv1.Refusal) {
 }
 
 type building struct {
+	Builder
 	old     *Plan
 	plan    *Plan
 	places  map[netip.AddrPort]string // port on an address -> listener that has it
@@ -130,7 +146,37 @@ func (b *building) readListener(l *pushv1.Listener) error {
 	if err != nil {
 		return fmt.Errorf("listener %q: %w", name, err)
 	}
-	return b.addListener(Listener{Name: name, Address: address, Port: uint16(port), MaxConnections: l.GetMaxConnections()})
+	listener := Listener{Name: name, Address: address, Port: uint16(port), MaxConnections: l.GetMaxConnections()}
+	if err := b.endTLS(&listener, l.GetTls()); err != nil {
+		return fmt.Errorf("listener %q: %w", name, err)
+	}
+	return b.addListener(listener)
+}
+
+// endTLS fills in how the TLS of a listener's clients ends, nil for not at all.
+func (b *building) endTLS(l *Listener, settings *pushv1.ServerTLS) (err error) {
+	if settings == nil {
+		return nil
+	}
+	if before := b.old.Listeners[l.Name]; before != nil && before.TLS != nil && proto.Equal(before.settings, settings) {
+		l.TLS, l.settings = before.TLS, before.settings
+		return nil
+	}
+	l.settings = proto.CloneOf(settings)
+	hosts := map[string]string{} // host name -> identity
+	for _, i := range settings.GetIdentities() {
+		if hosts[i.GetHost()] != "" {
+			return fmt.Errorf("host name %s has two identities", i.GetHost())
+		}
+		hosts[i.GetHost()] = i.GetIdentity()
+	}
+	identities := cmp.Or(b.Identities, &tlsconf.Store{})
+	l.TLS, err = identities.Server(tlsconf.Server{
+		Identities: hosts,
+		Default:    settings.GetDefaultIdentity(),
+		Protocols:  settings.GetProtocols(),
+	})
+	return err
 }
 
 // listenAddress reads the address of a listener; empty is the zero Addr.

@@ -10,9 +10,11 @@
 package plan
 
 import (
+	"crypto/tls"
 	"net/netip"
 	"time"
 
+	pushv1 "github.com/wye-dev/wye/api/push/v1"
 	"github.com/wye-dev/wye/proxy/balancer"
 	"github.com/wye-dev/wye/proxy/router"
 )
@@ -34,7 +36,13 @@ type Listener struct {
 	Address        netip.Addr // the zero Addr leaves it to who listens
 	Port           uint16
 	MaxConnections uint32 // at a time; 0: no limit
-	Route          *Route // nil: connections are refused
+	// TLS of clients ends by it; nil: what they send is passed on as it is. It stays
+	// the same while the config says the same, and must not be copied: the keys of
+	// its session tickets are in it.
+	TLS   *tls.Config
+	Route *Route // nil: connections are refused
+
+	settings *pushv1.ServerTLS // that TLS was made of
 }
 
 // Route says where the connections of a listener go.

@@ -699,8 +699,10 @@ type Listener struct {
 	Address string `protobuf:"bytes,3,opt,name=address,proto3" json:"address,omitempty"`
 	// Connections served at a time; others wait to be accepted. 0: no limit.
 	MaxConnections uint32 `protobuf:"varint,4,opt,name=max_connections,json=maxConnections,proto3" json:"max_connections,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// The TLS of clients ends here. Unset: what they send is passed on as it is.
+	Tls           *ServerTLS `protobuf:"bytes,5,opt,name=tls,proto3" json:"tls,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Listener) Reset() {
@@ -761,6 +763,136 @@ func (x *Listener) GetMaxConnections() uint32 {
 	return 0
 }
 
+func (x *Listener) GetTls() *ServerTLS {
+	if x != nil {
+		return x.Tls
+	}
+	return nil
+}
+
+// ServerTLS says how the TLS of clients ends at a listener. It names identities (a
+// certificate chain and its key) and holds none: they do not come with the config,
+// and are never saved with it.
+type ServerTLS struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// For clients that ask for a name (SNI), sorted by host.
+	Identities []*ServerIdentity `protobuf:"bytes,1,rep,name=identities,proto3" json:"identities,omitempty"`
+	// Identity for clients that ask for no name, or for one that nobody has. Empty:
+	// those are refused.
+	DefaultIdentity string `protobuf:"bytes,2,opt,name=default_identity,json=defaultIdentity,proto3" json:"default_identity,omitempty"`
+	// ALPN, in order of preference; a client that knows none of them is refused.
+	// Empty: no protocol is agreed upon.
+	Protocols     []string `protobuf:"bytes,3,rep,name=protocols,proto3" json:"protocols,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ServerTLS) Reset() {
+	*x = ServerTLS{}
+	mi := &file_api_push_v1_push_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ServerTLS) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ServerTLS) ProtoMessage() {}
+
+func (x *ServerTLS) ProtoReflect() protoreflect.Message {
+	mi := &file_api_push_v1_push_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ServerTLS.ProtoReflect.Descriptor instead.
+func (*ServerTLS) Descriptor() ([]byte, []int) {
+	return file_api_push_v1_push_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *ServerTLS) GetIdentities() []*ServerIdentity {
+	if x != nil {
+		return x.Identities
+	}
+	return nil
+}
+
+func (x *ServerTLS) GetDefaultIdentity() string {
+	if x != nil {
+		return x.DefaultIdentity
+	}
+	return ""
+}
+
+func (x *ServerTLS) GetProtocols() []string {
+	if x != nil {
+		return x.Protocols
+	}
+	return nil
+}
+
+// ServerIdentity is the identity for a host name.
+type ServerIdentity struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Host name, or *.SUFFIX for each name with one more label; the former wins. Each
+	// once.
+	Host          string `protobuf:"bytes,1,opt,name=host,proto3" json:"host,omitempty"`
+	Identity      string `protobuf:"bytes,2,opt,name=identity,proto3" json:"identity,omitempty"` // its name
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ServerIdentity) Reset() {
+	*x = ServerIdentity{}
+	mi := &file_api_push_v1_push_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ServerIdentity) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ServerIdentity) ProtoMessage() {}
+
+func (x *ServerIdentity) ProtoReflect() protoreflect.Message {
+	mi := &file_api_push_v1_push_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ServerIdentity.ProtoReflect.Descriptor instead.
+func (*ServerIdentity) Descriptor() ([]byte, []int) {
+	return file_api_push_v1_push_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *ServerIdentity) GetHost() string {
+	if x != nil {
+		return x.Host
+	}
+	return ""
+}
+
+func (x *ServerIdentity) GetIdentity() string {
+	if x != nil {
+		return x.Identity
+	}
+	return ""
+}
+
 // Route says where connections of a listener go.
 type Route struct {
 	state    protoimpl.MessageState `protogen:"open.v1"`
@@ -777,7 +909,7 @@ type Route struct {
 
 func (x *Route) Reset() {
 	*x = Route{}
-	mi := &file_api_push_v1_push_proto_msgTypes[8]
+	mi := &file_api_push_v1_push_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -789,7 +921,7 @@ func (x *Route) String() string {
 func (*Route) ProtoMessage() {}
 
 func (x *Route) ProtoReflect() protoreflect.Message {
-	mi := &file_api_push_v1_push_proto_msgTypes[8]
+	mi := &file_api_push_v1_push_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -802,7 +934,7 @@ func (x *Route) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Route.ProtoReflect.Descriptor instead.
 func (*Route) Descriptor() ([]byte, []int) {
-	return file_api_push_v1_push_proto_rawDescGZIP(), []int{8}
+	return file_api_push_v1_push_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Route) GetName() string {
@@ -859,7 +991,7 @@ type Timeouts struct {
 
 func (x *Timeouts) Reset() {
 	*x = Timeouts{}
-	mi := &file_api_push_v1_push_proto_msgTypes[9]
+	mi := &file_api_push_v1_push_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -871,7 +1003,7 @@ func (x *Timeouts) String() string {
 func (*Timeouts) ProtoMessage() {}
 
 func (x *Timeouts) ProtoReflect() protoreflect.Message {
-	mi := &file_api_push_v1_push_proto_msgTypes[9]
+	mi := &file_api_push_v1_push_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -884,7 +1016,7 @@ func (x *Timeouts) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Timeouts.ProtoReflect.Descriptor instead.
 func (*Timeouts) Descriptor() ([]byte, []int) {
-	return file_api_push_v1_push_proto_rawDescGZIP(), []int{9}
+	return file_api_push_v1_push_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Timeouts) GetConnect() *durationpb.Duration {
@@ -933,7 +1065,7 @@ type Tree struct {
 
 func (x *Tree) Reset() {
 	*x = Tree{}
-	mi := &file_api_push_v1_push_proto_msgTypes[10]
+	mi := &file_api_push_v1_push_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -945,7 +1077,7 @@ func (x *Tree) String() string {
 func (*Tree) ProtoMessage() {}
 
 func (x *Tree) ProtoReflect() protoreflect.Message {
-	mi := &file_api_push_v1_push_proto_msgTypes[10]
+	mi := &file_api_push_v1_push_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -958,7 +1090,7 @@ func (x *Tree) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Tree.ProtoReflect.Descriptor instead.
 func (*Tree) Descriptor() ([]byte, []int) {
-	return file_api_push_v1_push_proto_rawDescGZIP(), []int{10}
+	return file_api_push_v1_push_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Tree) GetKind() isTree_Kind {
@@ -1070,7 +1202,7 @@ type Neg struct {
 
 func (x *Neg) Reset() {
 	*x = Neg{}
-	mi := &file_api_push_v1_push_proto_msgTypes[11]
+	mi := &file_api_push_v1_push_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1082,7 +1214,7 @@ func (x *Neg) String() string {
 func (*Neg) ProtoMessage() {}
 
 func (x *Neg) ProtoReflect() protoreflect.Message {
-	mi := &file_api_push_v1_push_proto_msgTypes[11]
+	mi := &file_api_push_v1_push_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1095,7 +1227,7 @@ func (x *Neg) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Neg.ProtoReflect.Descriptor instead.
 func (*Neg) Descriptor() ([]byte, []int) {
-	return file_api_push_v1_push_proto_rawDescGZIP(), []int{11}
+	return file_api_push_v1_push_proto_rawDescGZIP(), []int{13}
 }
 
 type Fail struct {
@@ -1106,7 +1238,7 @@ type Fail struct {
 
 func (x *Fail) Reset() {
 	*x = Fail{}
-	mi := &file_api_push_v1_push_proto_msgTypes[12]
+	mi := &file_api_push_v1_push_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1118,7 +1250,7 @@ func (x *Fail) String() string {
 func (*Fail) ProtoMessage() {}
 
 func (x *Fail) ProtoReflect() protoreflect.Message {
-	mi := &file_api_push_v1_push_proto_msgTypes[12]
+	mi := &file_api_push_v1_push_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1131,7 +1263,7 @@ func (x *Fail) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Fail.ProtoReflect.Descriptor instead.
 func (*Fail) Descriptor() ([]byte, []int) {
-	return file_api_push_v1_push_proto_rawDescGZIP(), []int{12}
+	return file_api_push_v1_push_proto_rawDescGZIP(), []int{14}
 }
 
 type Empty struct {
@@ -1142,7 +1274,7 @@ type Empty struct {
 
 func (x *Empty) Reset() {
 	*x = Empty{}
-	mi := &file_api_push_v1_push_proto_msgTypes[13]
+	mi := &file_api_push_v1_push_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1154,7 +1286,7 @@ func (x *Empty) String() string {
 func (*Empty) ProtoMessage() {}
 
 func (x *Empty) ProtoReflect() protoreflect.Message {
-	mi := &file_api_push_v1_push_proto_msgTypes[13]
+	mi := &file_api_push_v1_push_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1167,7 +1299,7 @@ func (x *Empty) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Empty.ProtoReflect.Descriptor instead.
 func (*Empty) Descriptor() ([]byte, []int) {
-	return file_api_push_v1_push_proto_rawDescGZIP(), []int{13}
+	return file_api_push_v1_push_proto_rawDescGZIP(), []int{15}
 }
 
 // Leaf is an arm: a share of a route's traffic that goes to one pool.
@@ -1181,7 +1313,7 @@ type Leaf struct {
 
 func (x *Leaf) Reset() {
 	*x = Leaf{}
-	mi := &file_api_push_v1_push_proto_msgTypes[14]
+	mi := &file_api_push_v1_push_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1193,7 +1325,7 @@ func (x *Leaf) String() string {
 func (*Leaf) ProtoMessage() {}
 
 func (x *Leaf) ProtoReflect() protoreflect.Message {
-	mi := &file_api_push_v1_push_proto_msgTypes[14]
+	mi := &file_api_push_v1_push_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1206,7 +1338,7 @@ func (x *Leaf) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Leaf.ProtoReflect.Descriptor instead.
 func (*Leaf) Descriptor() ([]byte, []int) {
-	return file_api_push_v1_push_proto_rawDescGZIP(), []int{14}
+	return file_api_push_v1_push_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Leaf) GetArm() string {
@@ -1232,7 +1364,7 @@ type Alt struct {
 
 func (x *Alt) Reset() {
 	*x = Alt{}
-	mi := &file_api_push_v1_push_proto_msgTypes[15]
+	mi := &file_api_push_v1_push_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1244,7 +1376,7 @@ func (x *Alt) String() string {
 func (*Alt) ProtoMessage() {}
 
 func (x *Alt) ProtoReflect() protoreflect.Message {
-	mi := &file_api_push_v1_push_proto_msgTypes[15]
+	mi := &file_api_push_v1_push_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1257,7 +1389,7 @@ func (x *Alt) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Alt.ProtoReflect.Descriptor instead.
 func (*Alt) Descriptor() ([]byte, []int) {
-	return file_api_push_v1_push_proto_rawDescGZIP(), []int{15}
+	return file_api_push_v1_push_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Alt) GetTrees() []*Tree {
@@ -1276,7 +1408,7 @@ type Union struct {
 
 func (x *Union) Reset() {
 	*x = Union{}
-	mi := &file_api_push_v1_push_proto_msgTypes[16]
+	mi := &file_api_push_v1_push_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1288,7 +1420,7 @@ func (x *Union) String() string {
 func (*Union) ProtoMessage() {}
 
 func (x *Union) ProtoReflect() protoreflect.Message {
-	mi := &file_api_push_v1_push_proto_msgTypes[16]
+	mi := &file_api_push_v1_push_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1301,7 +1433,7 @@ func (x *Union) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Union.ProtoReflect.Descriptor instead.
 func (*Union) Descriptor() ([]byte, []int) {
-	return file_api_push_v1_push_proto_rawDescGZIP(), []int{16}
+	return file_api_push_v1_push_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Union) GetTrees() []*Weighted {
@@ -1321,7 +1453,7 @@ type Weighted struct {
 
 func (x *Weighted) Reset() {
 	*x = Weighted{}
-	mi := &file_api_push_v1_push_proto_msgTypes[17]
+	mi := &file_api_push_v1_push_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1333,7 +1465,7 @@ func (x *Weighted) String() string {
 func (*Weighted) ProtoMessage() {}
 
 func (x *Weighted) ProtoReflect() protoreflect.Message {
-	mi := &file_api_push_v1_push_proto_msgTypes[17]
+	mi := &file_api_push_v1_push_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1346,7 +1478,7 @@ func (x *Weighted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Weighted.ProtoReflect.Descriptor instead.
 func (*Weighted) Descriptor() ([]byte, []int) {
-	return file_api_push_v1_push_proto_rawDescGZIP(), []int{17}
+	return file_api_push_v1_push_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Weighted) GetWeight() float64 {
@@ -1374,7 +1506,7 @@ type Pool struct {
 
 func (x *Pool) Reset() {
 	*x = Pool{}
-	mi := &file_api_push_v1_push_proto_msgTypes[18]
+	mi := &file_api_push_v1_push_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1386,7 +1518,7 @@ func (x *Pool) String() string {
 func (*Pool) ProtoMessage() {}
 
 func (x *Pool) ProtoReflect() protoreflect.Message {
-	mi := &file_api_push_v1_push_proto_msgTypes[18]
+	mi := &file_api_push_v1_push_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1399,7 +1531,7 @@ func (x *Pool) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Pool.ProtoReflect.Descriptor instead.
 func (*Pool) Descriptor() ([]byte, []int) {
-	return file_api_push_v1_push_proto_rawDescGZIP(), []int{18}
+	return file_api_push_v1_push_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Pool) GetName() string {
@@ -1428,7 +1560,7 @@ type Endpoint struct {
 
 func (x *Endpoint) Reset() {
 	*x = Endpoint{}
-	mi := &file_api_push_v1_push_proto_msgTypes[19]
+	mi := &file_api_push_v1_push_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1440,7 +1572,7 @@ func (x *Endpoint) String() string {
 func (*Endpoint) ProtoMessage() {}
 
 func (x *Endpoint) ProtoReflect() protoreflect.Message {
-	mi := &file_api_push_v1_push_proto_msgTypes[19]
+	mi := &file_api_push_v1_push_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1453,7 +1585,7 @@ func (x *Endpoint) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Endpoint.ProtoReflect.Descriptor instead.
 func (*Endpoint) Descriptor() ([]byte, []int) {
-	return file_api_push_v1_push_proto_rawDescGZIP(), []int{19}
+	return file_api_push_v1_push_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *Endpoint) GetAddress() string {
@@ -1530,12 +1662,22 @@ const file_api_push_v1_push_proto_rawDesc = "" +
 	"\tlisteners\x18\x02 \x03(\v2\x15.wye.push.v1.ListenerR\tlisteners\x12*\n" +
 	"\x06routes\x18\x03 \x03(\v2\x12.wye.push.v1.RouteR\x06routes\x12'\n" +
 	"\x05pools\x18\x04 \x03(\v2\x11.wye.push.v1.PoolR\x05pools\x12\x1a\n" +
-	"\bretained\x18\x05 \x03(\tR\bretained\"u\n" +
+	"\bretained\x18\x05 \x03(\tR\bretained\"\x9f\x01\n" +
 	"\bListener\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
 	"\x04port\x18\x02 \x01(\rR\x04port\x12\x18\n" +
 	"\aaddress\x18\x03 \x01(\tR\aaddress\x12'\n" +
-	"\x0fmax_connections\x18\x04 \x01(\rR\x0emaxConnections\"\xe8\x01\n" +
+	"\x0fmax_connections\x18\x04 \x01(\rR\x0emaxConnections\x12(\n" +
+	"\x03tls\x18\x05 \x01(\v2\x16.wye.push.v1.ServerTLSR\x03tls\"\x91\x01\n" +
+	"\tServerTLS\x12;\n" +
+	"\n" +
+	"identities\x18\x01 \x03(\v2\x1b.wye.push.v1.ServerIdentityR\n" +
+	"identities\x12)\n" +
+	"\x10default_identity\x18\x02 \x01(\tR\x0fdefaultIdentity\x12\x1c\n" +
+	"\tprotocols\x18\x03 \x03(\tR\tprotocols\"@\n" +
+	"\x0eServerIdentity\x12\x12\n" +
+	"\x04host\x18\x01 \x01(\tR\x04host\x12\x1a\n" +
+	"\bidentity\x18\x02 \x01(\tR\bidentity\"\xe8\x01\n" +
 	"\x05Route\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x1a\n" +
 	"\blistener\x18\x02 \x01(\tR\blistener\x12\x12\n" +
@@ -1607,7 +1749,7 @@ func file_api_push_v1_push_proto_rawDescGZIP() []byte {
 }
 
 var file_api_push_v1_push_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_api_push_v1_push_proto_msgTypes = make([]protoimpl.MessageInfo, 20)
+var file_api_push_v1_push_proto_msgTypes = make([]protoimpl.MessageInfo, 22)
 var file_api_push_v1_push_proto_goTypes = []any{
 	(RefusalReason)(0),          // 0: wye.push.v1.RefusalReason
 	(ResourceKind)(0),           // 1: wye.push.v1.ResourceKind
@@ -1620,19 +1762,21 @@ var file_api_push_v1_push_proto_goTypes = []any{
 	(*Update)(nil),              // 8: wye.push.v1.Update
 	(*Config)(nil),              // 9: wye.push.v1.Config
 	(*Listener)(nil),            // 10: wye.push.v1.Listener
-	(*Route)(nil),               // 11: wye.push.v1.Route
-	(*Timeouts)(nil),            // 12: wye.push.v1.Timeouts
-	(*Tree)(nil),                // 13: wye.push.v1.Tree
-	(*Neg)(nil),                 // 14: wye.push.v1.Neg
-	(*Fail)(nil),                // 15: wye.push.v1.Fail
-	(*Empty)(nil),               // 16: wye.push.v1.Empty
-	(*Leaf)(nil),                // 17: wye.push.v1.Leaf
-	(*Alt)(nil),                 // 18: wye.push.v1.Alt
-	(*Union)(nil),               // 19: wye.push.v1.Union
-	(*Weighted)(nil),            // 20: wye.push.v1.Weighted
-	(*Pool)(nil),                // 21: wye.push.v1.Pool
-	(*Endpoint)(nil),            // 22: wye.push.v1.Endpoint
-	(*durationpb.Duration)(nil), // 23: google.protobuf.Duration
+	(*ServerTLS)(nil),           // 11: wye.push.v1.ServerTLS
+	(*ServerIdentity)(nil),      // 12: wye.push.v1.ServerIdentity
+	(*Route)(nil),               // 13: wye.push.v1.Route
+	(*Timeouts)(nil),            // 14: wye.push.v1.Timeouts
+	(*Tree)(nil),                // 15: wye.push.v1.Tree
+	(*Neg)(nil),                 // 16: wye.push.v1.Neg
+	(*Fail)(nil),                // 17: wye.push.v1.Fail
+	(*Empty)(nil),               // 18: wye.push.v1.Empty
+	(*Leaf)(nil),                // 19: wye.push.v1.Leaf
+	(*Alt)(nil),                 // 20: wye.push.v1.Alt
+	(*Union)(nil),               // 21: wye.push.v1.Union
+	(*Weighted)(nil),            // 22: wye.push.v1.Weighted
+	(*Pool)(nil),                // 23: wye.push.v1.Pool
+	(*Endpoint)(nil),            // 24: wye.push.v1.Endpoint
+	(*durationpb.Duration)(nil), // 25: google.protobuf.Duration
 }
 var file_api_push_v1_push_proto_depIdxs = []int32{
 	4,  // 0: wye.push.v1.SyncRequest.hello:type_name -> wye.push.v1.Hello
@@ -1642,36 +1786,38 @@ var file_api_push_v1_push_proto_depIdxs = []int32{
 	0,  // 4: wye.push.v1.Refusal.reason:type_name -> wye.push.v1.RefusalReason
 	1,  // 5: wye.push.v1.ResourceName.kind:type_name -> wye.push.v1.ResourceKind
 	10, // 6: wye.push.v1.Update.listeners:type_name -> wye.push.v1.Listener
-	11, // 7: wye.push.v1.Update.routes:type_name -> wye.push.v1.Route
-	21, // 8: wye.push.v1.Update.pools:type_name -> wye.push.v1.Pool
+	13, // 7: wye.push.v1.Update.routes:type_name -> wye.push.v1.Route
+	23, // 8: wye.push.v1.Update.pools:type_name -> wye.push.v1.Pool
 	7,  // 9: wye.push.v1.Update.removed:type_name -> wye.push.v1.ResourceName
 	10, // 10: wye.push.v1.Config.listeners:type_name -> wye.push.v1.Listener
-	11, // 11: wye.push.v1.Config.routes:type_name -> wye.push.v1.Route
-	21, // 12: wye.push.v1.Config.pools:type_name -> wye.push.v1.Pool
-	13, // 13: wye.push.v1.Route.tree:type_name -> wye.push.v1.Tree
-	12, // 14: wye.push.v1.Route.timeouts:type_name -> wye.push.v1.Timeouts
-	2,  // 15: wye.push.v1.Route.on_unavailable:type_name -> wye.push.v1.OnUnavailable
-	23, // 16: wye.push.v1.Timeouts.connect:type_name -> google.protobuf.Duration
-	23, // 17: wye.push.v1.Timeouts.idle:type_name -> google.protobuf.Duration
-	23, // 18: wye.push.v1.Timeouts.lifetime:type_name -> google.protobuf.Duration
-	23, // 19: wye.push.v1.Timeouts.attempt:type_name -> google.protobuf.Duration
-	14, // 20: wye.push.v1.Tree.neg:type_name -> wye.push.v1.Neg
-	15, // 21: wye.push.v1.Tree.fail:type_name -> wye.push.v1.Fail
-	16, // 22: wye.push.v1.Tree.empty:type_name -> wye.push.v1.Empty
-	17, // 23: wye.push.v1.Tree.leaf:type_name -> wye.push.v1.Leaf
-	18, // 24: wye.push.v1.Tree.alt:type_name -> wye.push.v1.Alt
-	19, // 25: wye.push.v1.Tree.union:type_name -> wye.push.v1.Union
-	13, // 26: wye.push.v1.Alt.trees:type_name -> wye.push.v1.Tree
-	20, // 27: wye.push.v1.Union.trees:type_name -> wye.push.v1.Weighted
-	13, // 28: wye.push.v1.Weighted.tree:type_name -> wye.push.v1.Tree
-	22, // 29: wye.push.v1.Pool.endpoints:type_name -> wye.push.v1.Endpoint
-	3,  // 30: wye.push.v1.ConfigPush.Sync:input_type -> wye.push.v1.SyncRequest
-	8,  // 31: wye.push.v1.ConfigPush.Sync:output_type -> wye.push.v1.Update
-	31, // [31:32] is the sub-list for method output_type
-	30, // [30:31] is the sub-list for method input_type
-	30, // [30:30] is the sub-list for extension type_name
-	30, // [30:30] is the sub-list for extension extendee
-	0,  // [0:30] is the sub-list for field type_name
+	13, // 11: wye.push.v1.Config.routes:type_name -> wye.push.v1.Route
+	23, // 12: wye.push.v1.Config.pools:type_name -> wye.push.v1.Pool
+	11, // 13: wye.push.v1.Listener.tls:type_name -> wye.push.v1.ServerTLS
+	12, // 14: wye.push.v1.ServerTLS.identities:type_name -> wye.push.v1.ServerIdentity
+	15, // 15: wye.push.v1.Route.tree:type_name -> wye.push.v1.Tree
+	14, // 16: wye.push.v1.Route.timeouts:type_name -> wye.push.v1.Timeouts
+	2,  // 17: wye.push.v1.Route.on_unavailable:type_name -> wye.push.v1.OnUnavailable
+	25, // 18: wye.push.v1.Timeouts.connect:type_name -> google.protobuf.Duration
+	25, // 19: wye.push.v1.Timeouts.idle:type_name -> google.protobuf.Duration
+	25, // 20: wye.push.v1.Timeouts.lifetime:type_name -> google.protobuf.Duration
+	25, // 21: wye.push.v1.Timeouts.attempt:type_name -> google.protobuf.Duration
+	16, // 22: wye.push.v1.Tree.neg:type_name -> wye.push.v1.Neg
+	17, // 23: wye.push.v1.Tree.fail:type_name -> wye.push.v1.Fail
+	18, // 24: wye.push.v1.Tree.empty:type_name -> wye.push.v1.Empty
+	19, // 25: wye.push.v1.Tree.leaf:type_name -> wye.push.v1.Leaf
+	20, // 26: wye.push.v1.Tree.alt:type_name -> wye.push.v1.Alt
+	21, // 27: wye.push.v1.Tree.union:type_name -> wye.push.v1.Union
+	15, // 28: wye.push.v1.Alt.trees:type_name -> wye.push.v1.Tree
+	22, // 29: wye.push.v1.Union.trees:type_name -> wye.push.v1.Weighted
+	15, // 30: wye.push.v1.Weighted.tree:type_name -> wye.push.v1.Tree
+	24, // 31: wye.push.v1.Pool.endpoints:type_name -> wye.push.v1.Endpoint
+	3,  // 32: wye.push.v1.ConfigPush.Sync:input_type -> wye.push.v1.SyncRequest
+	8,  // 33: wye.push.v1.ConfigPush.Sync:output_type -> wye.push.v1.Update
+	33, // [33:34] is the sub-list for method output_type
+	32, // [32:33] is the sub-list for method input_type
+	32, // [32:32] is the sub-list for extension type_name
+	32, // [32:32] is the sub-list for extension extendee
+	0,  // [0:32] is the sub-list for field type_name
 }
 
 func init() { file_api_push_v1_push_proto_init() }
@@ -1683,7 +1829,7 @@ func file_api_push_v1_push_proto_init() {
 		(*SyncRequest_Hello)(nil),
 		(*SyncRequest_Ack)(nil),
 	}
-	file_api_push_v1_push_proto_msgTypes[10].OneofWrappers = []any{
+	file_api_push_v1_push_proto_msgTypes[12].OneofWrappers = []any{
 		(*Tree_Neg)(nil),
 		(*Tree_Fail)(nil),
 		(*Tree_Empty)(nil),
@@ -1697,7 +1843,7 @@ func file_api_push_v1_push_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_api_push_v1_push_proto_rawDesc), len(file_api_push_v1_push_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   20,
+			NumMessages:   22,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
