@@ -56,6 +56,7 @@ func (r route) listener() *pushv1.Listener {
 		Address:        r.server.Address.Addr().String(),
 		Port:           uint32(r.server.Address.Port()),
 		MaxConnections: r.server.MaxConnections,
+		Tls:            serverTLS(r.server.TLS),
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/wye-dev/wye/proxy/admin"
 )
@@ -72,7 +73,14 @@ type nameView struct {
 	Error    string `json:"error,omitempty"` // why there is no answer, or none that is newer
 }
 
-// show answers /config: what is served, and how the names are.
+// identityView is a certificate in the answer of /config.
+type identityView struct {
+	Name    string    `json:"name"` // its files
+	Expires time.Time `json:"expires"`
+	Error   string    `json:"error,omitempty"` // why the newest form is not in force
+}
+
+// show answers /config: what is served, and how the names and certificates are.
 func (s *source) show(w http.ResponseWriter, _ *http.Request) {
 	serving := s.Serving()
 	config, err := admin.ConfigJSON(serving)
@@ -90,13 +98,18 @@ func (s *source) show(w http.ResponseWriter, _ *http.Request) {
 		state := n.known()
 		names = append(names, nameView{n.router, n.path.String(), state.Answer != nil, state.Answers, state.Failures, text(state.Err)})
 	}
+	identities := []identityView{}
+	for _, i := range s.host.Identities.States() {
+		identities = append(identities, identityView{i.Name, i.Expires.UTC(), text(i.Stale)})
+	}
 	view, err := json.MarshalIndent(struct {
 		Source     string            `json:"source"`
 		Generation uint64            `json:"generation"`
 		Names      []nameView        `json:"names"`
+		Identities []identityView    `json:"identities"`
 		Refused    []json.RawMessage `json:"refused"` // pushv1.Refusal
 		Config     json.RawMessage   `json:"config"`  // pushv1.Config, null when there is none
-	}{"file", serving.GetGeneration(), names, refused, config}, "", "  ")
+	}{"file", serving.GetGeneration(), names, identities, refused, config}, "", "  ")
 	if err != nil {
 		admin.Say(w, http.StatusInternalServerError, err.Error())
 		return

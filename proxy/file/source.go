@@ -5,7 +5,8 @@
 // configuration. It follows the names of the configuration's servers, makes of what
 // they are bound to a config such as a controller would push, and puts it into
 // service whenever it has changed. A server's port is opened once its name is bound
-// for the first time; from then on only an answer changes anything.
+// for the first time; from then on only an answer changes anything. Certificates come
+// from files, which it follows too.
 package file
 
 import (
@@ -25,6 +26,7 @@ import (
 	"github.com/wye-dev/wye/proxy/resolve"
 	"github.com/wye-dev/wye/proxy/resolve/local"
 	"github.com/wye-dev/wye/proxy/resolve/namerd"
+	"github.com/wye-dev/wye/proxy/tlsconf/files"
 )
 
 // resolver finds out what names are bound to.
@@ -38,6 +40,7 @@ type resolver interface {
 type source struct {
 	host   proxy.Host
 	namers *mounts.Set
+	certs  *files.Set
 	names  []*name
 	routes []route
 	wake   chan struct{} // holds one value when what is known may have changed
@@ -67,8 +70,13 @@ func New(config *linkerdtcp.Config) (func(proxy.Host) proxy.Source, error) {
 	if err != nil {
 		return nil, err
 	}
+	certs, err := files.Open(identities(config.Routers))
+	if err != nil {
+		return nil, err
+	}
 	return func(host proxy.Host) proxy.Source {
-		s := &source{host: host, namers: namers, wake: make(chan struct{}, 1)}
+		certs.Serve(host.Identities, host.Log)
+		s := &source{host: host, namers: namers, certs: certs, wake: make(chan struct{}, 1)}
 		for _, router := range config.Routers {
 			s.add(router, resolverOf(router, table, host.Log))
 		}
@@ -105,7 +113,7 @@ func (s *source) add(router linkerdtcp.Router, r resolver) {
 	}
 }
 
-// Run follows all names until ctx ends.
+// Run follows all names, and the files of all identities, until ctx ends.
 func (s *source) Run(ctx context.Context) {
 	var following sync.WaitGroup
 	defer following.Wait()
@@ -115,6 +123,7 @@ func (s *source) Run(ctx context.Context) {
 			s.host.End()
 		}
 	})
+	following.Go(func() { s.certs.Run(ctx) })
 	for _, n := range s.names {
 		following.Go(func() {
 			n.resolver.Follow(ctx, n.path, func(state resolve.State) { s.learn(n, state) })

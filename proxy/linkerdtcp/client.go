@@ -69,7 +69,7 @@ func (r *reader) connecting(n *yaml.Node, what string, more document.Field) clie
 	found := r.Fields(n, what,
 		more,
 		document.Field{Key: "connectTimeoutMs", Read: r.limit(&c.attempt, "connectTimeoutMs", time.Millisecond)},
-		document.Field{Key: "tls", Read: r.noTLS("to backends is not begun here yet; remove tls to reach them in the clear, or begin it behind this proxy")},
+		document.Field{Key: "tls", Read: r.noTLS},
 		document.Field{Key: "minConnections", Read: r.Whole(&idle, "minConnections", 0, math.MaxInt32)},
 		document.Field{Key: "maxWaiters", Read: r.Whole(new(int64), "maxWaiters", 0, math.MaxInt32)},
 		document.Field{Key: "failFast", Read: r.failFast},
@@ -94,4 +94,9 @@ func (r *reader) failFast(n *yaml.Node) {
 		document.Field{Key: "maxConsecutiveFailures", Read: r.noEffect("maxConsecutiveFailures")},
 		document.Field{Key: "failurePenaltySecs", Read: r.noEffect("failurePenaltySecs")},
 	)
+}
+
+// noTLS refuses a tls section: without it, what is meant to be secret would go in the clear.
+func (r *reader) noTLS(n *yaml.Node) {
+	r.Fail(document.PlaceOf(n), "TLS to backends is not begun here yet; remove tls to reach them in the clear, or begin it behind this proxy")
 }

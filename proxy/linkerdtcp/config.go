@@ -49,4 +49,19 @@ type Server struct {
 	AttemptTimeout time.Duration // of one; 0: not given
 	Lifetime       time.Duration // of an established connection; 0: no limit
 	MaxConnections uint32        // at a time
+	TLS            *TLS          // of clients ends here; nil: it is passed on
+}
+
+// TLS says how the TLS of a server's clients ends.
+type TLS struct {
+	Default    *Identity           // for those that ask for nobody of Identities; nil: they are refused
+	Identities map[string]Identity // host name in lower case, or *.SUFFIX -> identity; with Default one at least
+	Protocols  []string            // ALPN, in order of preference
+}
+
+// Identity says in which files a certificate and its key are.
+type Identity struct {
+	Where      string   // "FILE:LINE:COLUMN: KEY", for errors
+	Certs      []string // one at least, the server's own first
+	PrivateKey string
 }

@@ -37,6 +37,7 @@ func loopback() netip.Addr { return netip.AddrFrom4([4]byte{127, 0, 0, 1}) }
 // reader reads a document into a Config.
 type reader struct {
 	*document.Document
+	name      string // of the document
 	config    Config
 	addresses []netip.AddrPort // of servers so far
 }
@@ -51,7 +52,7 @@ func Parse(name string, text []byte) (config *Config, warnings []string, err err
 	if root == nil {
 		return nil, nil, fmt.Errorf("%s: it is empty; at least one router is needed", name)
 	}
-	r := &reader{Document: d}
+	r := &reader{Document: d, name: name}
 	r.root(root)
 	if err := r.Err(); err != nil {
 		return nil, nil, err
@@ -167,7 +168,7 @@ func (r *reader) server(n *yaml.Node) Server {
 		document.Field{Key: "connectTimeoutMs", Read: r.limit(&s.ConnectTimeout, "connectTimeoutMs", time.Millisecond)},
 		document.Field{Key: "connectionLifetimeSecs", Read: r.limit(&s.Lifetime, "connectionLifetimeSecs", time.Second)},
 		document.Field{Key: "maxConcurrency", Read: r.Whole(&most, "maxConcurrency", 1, math.MaxInt32)},
-		document.Field{Key: "tls", Read: r.noTLS("of clients is not ended here yet; remove tls to pass it on as it is, or end it in front of this port")},
+		document.Field{Key: "tls", Read: func(n *yaml.Node) { s.TLS = r.tls(n) }},
 	)
 	r.Need(n, found, what, "port", "dstName")
 	s.Address, s.MaxConnections = netip.AddrPortFrom(ip.Unmap(), port), uint32(most)
@@ -198,9 +199,4 @@ func (r *reader) dstName(name *dtab.Path) func(*yaml.Node) {
 			r.Fail(document.PlaceOf(n), "dstName is empty")
 		}
 	}
-}
-
-// noTLS refuses a tls section: without it, what is meant to be secret would go in the clear.
-func (r *reader) noTLS(why string) func(*yaml.Node) {
-	return func(n *yaml.Node) { r.Fail(document.PlaceOf(n), "TLS %s", why) }
 }

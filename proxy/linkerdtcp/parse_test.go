@@ -4,8 +4,10 @@
 package linkerdtcp_test
 
 import (
+	"maps"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -17,6 +19,7 @@ import (
 	"github.com/wye-dev/wye/dtab"
 	"github.com/wye-dev/wye/namer/mounts"
 	"github.com/wye-dev/wye/proxy/linkerdtcp"
+	"github.com/wye-dev/wye/proxy/tlsconf"
 )
 
 // demo is the configuration of linkerd-tcp's own demo.
@@ -44,6 +47,20 @@ routers:
 `
 
 const least = "routers:\n- label: a\n  interpreter: {kind: default}\n  servers: [{port: 1, dstName: /x}]\n"
+
+const tlsServer = `routers:
+- label: a
+  interpreter: {kind: default}
+  servers:
+  - port: 443
+    dstName: /x
+    tls:
+      defaultIdentity: { certs: [own.pem, chain.pem], privateKey: own.key }
+      identities:
+        A.example.com: &a {certs: [a.pem], privateKey: a.key}
+        "*.example.com": *a
+      alpnProtocols: [h2, redis]
+`
 
 func at(address string) netip.AddrPort { return netip.MustParseAddrPort(address) }
 
@@ -94,6 +111,22 @@ func TestConfigurationsAreRead(t *testing.T) {
 					AttemptTimeout: 2 * time.Millisecond, MaxConnections: 100000,
 				}}},
 			},
+		}},
+		{"TLS of clients", tlsServer, linkerdtcp.Config{
+			Admin: at("127.0.0.1:9989"), Grace: 10 * time.Second,
+			Routers: []linkerdtcp.Router{{Label: "a", Servers: []linkerdtcp.Server{{
+				Address: at("127.0.0.1:443"), DstName: dtab.Path{"x"}, MaxConnections: 100000,
+				TLS: &linkerdtcp.TLS{
+					Default: &linkerdtcp.Identity{
+						Where: "f:8:24: defaultIdentity", Certs: []string{"own.pem", "chain.pem"}, PrivateKey: "own.key",
+					},
+					Identities: map[string]linkerdtcp.Identity{
+						"a.example.com": {Where: "f:10:24: identity of a.example.com", Certs: []string{"a.pem"}, PrivateKey: "a.key"},
+						"*.example.com": {Where: "f:10:24: identity of *.example.com", Certs: []string{"a.pem"}, PrivateKey: "a.key"},
+					},
+					Protocols: []string{"h2", "redis"},
+				},
+			}}}},
 		}},
 	} {
 		got, warnings, err := linkerdtcp.Parse("f", []byte(c.text))
@@ -168,8 +201,37 @@ func TestMistakesAreToldWithTheirPlace(t *testing.T) {
 		{"no limit", server("{port: 1, dstName: /x, maxConcurrency: 0}"), `f:5:44: maxConcurrency must be a whole number from 1 to 2147483647, and is "0"`},
 		{"a time that is no number", server("{port: 1, dstName: /x, connectTimeoutMs: 5s}"), `f:5:46: connectTimeoutMs must be a whole number from 1 to 2147483647, and is "5s"`},
 		{
-			"TLS of clients", server("{port: 1, dstName: /x, tls: {defaultIdentity: {}}}"),
-			"f:5:33: TLS of clients is not ended here yet; remove tls to pass it on as it is, or end it in front of this port",
+			"no identity", server("{port: 1, dstName: /x, tls: {alpnProtocols: [a]}}"),
+			"f:5:33: tls of a server needs defaultIdentity, or identities",
+		},
+		{
+			"half an identity", server("{port: 1, dstName: /x, tls: {defaultIdentity: {certs: [a]}}}"),
+			"f:5:51: defaultIdentity needs privateKey",
+		},
+		{
+			"no files", server("{port: 1, dstName: /x, tls: {defaultIdentity: {certs: [], privateKey: ''}}}"),
+			"f:5:59: certs must be a list of 1 to 16 files\nf:5:75: privateKey is empty",
+		},
+		{
+			"a file for a list", server("{port: 1, dstName: /x, tls: {defaultIdentity: {certs: a, privateKey: [b]}}}"),
+			"f:5:59: certs must be a list of 1 to 16 files\nf:5:74: privateKey must be a text",
+		},
+		{
+			"an unknown key of an identity", server("{port: 1, dstName: /x, tls: {identities: {a.b: {certs: [''], privateKey: b, x: 1}}}}"),
+			"f:5:61: a file name is empty\nf:5:81: unknown key \"x\" in identity of a.b: known are certs, privateKey",
+		},
+		{
+			"host names", server("{port: 1, dstName: /x, tls: {defaultIdentity: &i {certs: [a], privateKey: b}, identities: {10.0.0.1: *i, a.b: *i, A.b: *i}}}"),
+			"f:5:96: identities: \"10.0.0.1\" is an IP address, and clients ask for host names only; it may be the default identity's\n" +
+				"f:5:119: host name a.b has an identity already",
+		},
+		{
+			"no host names", server("{port: 1, dstName: /x, tls: {identities: {}}}"),
+			"f:5:46: identities must be a mapping of host names to identities",
+		},
+		{
+			"protocols", server("{port: 1, dstName: /x, tls: {defaultIdentity: {certs: [a], privateKey: b}, alpnProtocols: [a, a]}}"),
+			"f:5:95: alpnProtocols: ALPN protocol \"a\" comes twice",
 		},
 		{
 			"TLS to backends", least + "  client: {kind: io.l5d.global, tls: {dnsName: x}}",
@@ -218,7 +280,7 @@ func TestTooLongAConfigurationIsNotRead(t *testing.T) {
 
 // FuzzParse holds what the proxy relies on against any file.
 func FuzzParse(f *testing.F) {
-	for _, seed := range []string{demo, least, "a: &a [*a]", "{\"routers\":\t[]}", "routers: &r\n- *r", "routers: [{servers: [{port: 0x1}]}]"} {
+	for _, seed := range []string{demo, least, tlsServer, "a: &a [*a]", "{\"routers\":\t[]}", "routers: &r\n- *r", "routers: [{servers: [{port: 0x1}]}]"} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
@@ -237,7 +299,32 @@ func FuzzParse(f *testing.F) {
 					t.Errorf("server %+v", s)
 				}
 				addresses[s.Address] = true
+				checkTLS(t, s.TLS)
 			}
 		}
 	})
+}
+
+func checkTLS(t *testing.T, c *linkerdtcp.TLS) {
+	t.Helper()
+	if c == nil {
+		return
+	}
+	identities := slices.Collect(maps.Values(c.Identities))
+	if c.Default != nil {
+		identities = append(identities, *c.Default)
+	}
+	if len(identities) == 0 || tlsconf.CheckProtocols(c.Protocols) != nil {
+		t.Errorf("TLS %+v", c)
+	}
+	for host := range c.Identities {
+		if host != strings.ToLower(host) || tlsconf.CheckHost(host) != nil {
+			t.Errorf("TLS for host %q", host)
+		}
+	}
+	for _, i := range identities {
+		if i.PrivateKey == "" || len(i.Certs) == 0 || slices.Contains(i.Certs, "") || !strings.HasPrefix(i.Where, "f:") {
+			t.Errorf("identity %+v", i)
+		}
+	}
 }
