@@ -182,6 +182,12 @@ func (w *world) dial(address string) *client {
 	if err != nil {
 		w.t.Fatal(err)
 	}
+	return w.over(conn)
+}
+
+// over is a client on a connection, which ends with the test.
+func (w *world) over(conn net.Conn) *client {
+	w.t.Helper()
 	w.t.Cleanup(func() { conn.Close() })
 	_ = conn.SetDeadline(time.Now().Add(patience))
 	return &client{t: w.t, Conn: conn, Reader: bufio.NewReader(conn)}
