@@ -22,6 +22,8 @@ const (
 	LifetimeExceeded
 	// DrainDeadline: the proxy stopped and could wait no longer.
 	DrainDeadline
+	// HandshakeFailed: the client did not come to terms with the proxy on TLS, or not in time.
+	HandshakeFailed
 	// NoRoute: the listener has no route.
 	NoRoute
 	// NoDestination: the route's tree sends it nowhere: a name that does not
@@ -59,6 +61,8 @@ func (o Outcome) String() string {
 		return "lifetime_exceeded"
 	case DrainDeadline:
 		return "drain_deadline"
+	case HandshakeFailed:
+		return "tls_handshake_failed"
 	case NoRoute:
 		return "no_route"
 	case NoDestination:

@@ -4,10 +4,12 @@
 package listener
 
 import (
+	"crypto/tls"
 	"fmt"
 	"net"
 	"net/netip"
 	"sync/atomic"
+	"time"
 
 	"github.com/wye-dev/wye/proxy/plan"
 	"github.com/wye-dev/wye/proxy/socket"
@@ -20,11 +22,15 @@ type Port struct {
 	MaxConnections int64 // at a time; 0: no limit
 
 	route   atomic.Pointer[plan.Route]
+	tls     atomic.Pointer[tls.Config]
 	serving atomic.Int64 // connections
 }
 
 // Route is where new connections go; nil: they are refused.
 func (p *Port) Route() *plan.Route { return p.route.Load() }
+
+// TLS is what TLS of new connections ends by; nil: they are relayed as they are.
+func (p *Port) TLS() *tls.Config { return p.tls.Load() }
 
 // Enter counts a connection in, unless there are as many as there may be. Leave
 // must follow if it did.
@@ -70,6 +76,9 @@ func (b *bound) close() {
 		b.stop()
 	}
 }
+
+// HandshakeTimeout is what a client has to come to terms with the proxy on TLS.
+const HandshakeTimeout = 10 * time.Second
 
 // Driver accepts the connections of ports and serves each to its end.
 type Driver interface {

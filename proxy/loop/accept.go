@@ -68,15 +68,25 @@ func (l *loop) invite(g guest) {
 	}
 }
 
-// admit begins to look for an endpoint for a connection.
+// admit begins with a connection: with its handshake, or at once with the search for an endpoint.
 func (l *loop) admit(g guest) {
 	c := l.slab.take()
-	c.phase = dialling
 	c.peer, c.source, c.accepted = g.peer, g.source, l.now
-	c.sock[client] = sock{fd: g.fd, readable: true, writable: true}
 	c.id = l.ids
 	l.ids += uint64(len(l.driver.loops))
-	c.route = g.source.port.Route()
+	if config := g.source.port.TLS(); config != nil {
+		c.sock[client] = sock{fd: g.fd}
+		l.greet(c, config)
+		return
+	}
+	c.sock[client] = sock{fd: g.fd, readable: true, writable: true}
+	l.search(c)
+}
+
+// search begins to look for an endpoint.
+func (l *loop) search(c *conn) {
+	c.phase = dialling
+	c.route = c.source.port.Route()
 	c.search = l.takeSearch()
-	l.step(c, c.search.Begin(l.driver.opts.Metrics, g.source.port.Name, c.route, l.base.Add(l.now)))
+	l.step(c, c.search.Begin(l.driver.opts.Metrics, c.source.port.Name, c.route, l.base.Add(l.now)))
 }

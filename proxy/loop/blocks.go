@@ -14,12 +14,12 @@ type block struct {
 }
 
 // blocks are the spare blocks of a loop, by the power of two of their size in KiB.
-type blocks [8][]*block
+type blocks [10][]*block
 
 // spareBlocks is how many are kept of each size.
 const spareBlocks = 16
 
-// take returns a block with a copy of b, which is not empty and at most scratch long.
+// take returns a block with a copy of b, which is not empty and at most 512 KiB long.
 func (s *blocks) take(b []byte) *block {
 	class := sizeClass(len(b))
 	var x *block

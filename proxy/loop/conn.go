@@ -44,6 +44,7 @@ type conn struct {
 	id      uint64
 	source  *source
 	route   *plan.Route
+	secret  *secret          // where the client's TLS ends; nil without
 	search  *upstream.Search // while there is no endpoint
 	arm     *metrics.Arm
 	lease   balancer.Lease
@@ -58,6 +59,8 @@ type phase uint8
 
 const (
 	free     phase = iota // not in use; events of what it was are old
+	greeting              // waits for the client to begin with TLS
+	shaking               // a goroutine is at the handshake
 	dialling              // waits for an endpoint to answer, or to try another
 	relaying
 )

@@ -79,9 +79,11 @@ func (l *loop) answered(c *conn, events uint32) {
 	if c.phase != relaying {
 		return
 	}
-	if errno := l.watch(c, client); errno != 0 {
-		l.broken(c, client, client, errno)
-		return
+	if c.secret == nil {
+		if errno := l.watch(c, client); errno != 0 {
+			l.broken(c, client, client, errno)
+			return
+		}
 	}
 	l.pump(c, backend)
 }

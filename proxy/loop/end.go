@@ -27,6 +27,8 @@ const (
 // alarmed is called when the time has come that alarm was told.
 func (l *loop) alarmed(c *conn) {
 	switch c.phase {
+	case greeting, shaking:
+		l.late(c)
 	case dialling:
 		l.waited(c)
 	case relaying:
@@ -107,6 +109,9 @@ func (l *loop) finish(c *conn, o flow.Outcome, err error) {
 		reset = l.quiet(c) < atRest
 	}
 	l.disarm(c)
+	if c.secret != nil && !reset {
+		l.farewell(c)
+	}
 	for s := range c.sock {
 		l.drop(&c.half[s])
 		if reset {
@@ -125,15 +130,20 @@ func (l *loop) finish(c *conn, o flow.Outcome, err error) {
 func (l *loop) endAll() {
 	l.ending = true
 	l.slab.each(func(c *conn) {
-		if c.phase == relaying {
+		switch c.phase {
+		case greeting:
+			l.unfit(c, flow.DrainDeadline, nil)
+		case shaking:
+			c.secret.abort()
+		case dialling:
+			c.search.Abandon()
+			if c.sock[backend].fd != none {
+				closeSocket(c.sock[backend].fd)
+			}
+			l.turnAway(c, flow.DrainDeadline)
+		case relaying:
 			l.finish(c, flow.DrainDeadline, nil)
-			return
 		}
-		c.search.Abandon()
-		if c.sock[backend].fd != none {
-			closeSocket(c.sock[backend].fd)
-		}
-		l.turnAway(c, flow.DrainDeadline)
 	})
 }
 

@@ -33,6 +33,8 @@ type loop struct {
 	base     time.Time
 	events   []unix.EpollEvent
 	buf      []byte // scratch
+	sealedIn []byte // received in TLS
+	sealed   []byte // to be sent in TLS
 	slab     slab
 	wheel    wheel
 	blocks   blocks // for what receivers do not take

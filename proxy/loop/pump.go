@@ -17,8 +17,14 @@ const turn = 256 << 10
 // happened is what the kernel tells of one side of c.
 func (l *loop) happened(c *conn, s side, events uint32) {
 	switch c.phase {
+	case greeting, shaking:
+		l.greeted(c, events)
 	case dialling:
-		l.answered(c, events)
+		if s == backend {
+			l.answered(c, events)
+		} else { // it is watched already where it began with TLS
+			c.sock[s].seen(events)
+		}
 	case relaying:
 		c.sock[s].seen(events)
 		l.pump(c, s)
@@ -58,7 +64,9 @@ func (l *loop) pump(c *conn, from side) {
 		case left <= 0:
 			l.later(c)
 			return
-		case h.run >= bulk:
+		case c.secret != nil && from == client:
+			left -= l.open(c)
+		case c.secret == nil && h.run >= bulk:
 			left -= l.splice(c, from)
 		default:
 			left -= l.copy(c, from)
@@ -90,7 +98,9 @@ func (l *loop) copy(c *conn, from side) int {
 	default:
 		h.run += uint32(n)
 	}
-	if rest := l.write(c, from, b[:n]); len(rest) > 0 {
+	if c.secret != nil {
+		l.seal(c, b[:n])
+	} else if rest := l.write(c, from, b[:n]); len(rest) > 0 {
 		h.held = l.blocks.take(rest)
 		h.run = 0
 	}
@@ -110,17 +120,23 @@ func (h *half) appetite() int {
 	}
 }
 
-// write writes b, and returns what the receiver does not take now. After an error
-// nothing is left.
+// write writes payload, and returns what the receiver does not take now. After an
+// error nothing is left.
 func (l *loop) write(c *conn, from side, b []byte) (rest []byte) {
+	return l.put(c, from, b, true)
+}
+
+// put is write; counts says whether b is payload as it is.
+func (l *loop) put(c *conn, from side, b []byte, counts bool) (rest []byte) {
 	to := from.other()
 	for len(b) > 0 {
 		n, errno := send(c.sock[to].fd, b)
 		switch errno {
 		case 0:
-			c.half[from].moved += int64(n)
+			if b = b[n:]; counts {
+				c.half[from].moved += int64(n)
+			}
 			l.noted(c)
-			b = b[n:]
 		case unix.EINTR:
 		case unix.EAGAIN:
 			c.sock[to].writable = false
@@ -139,7 +155,8 @@ func (l *loop) unstick(c *conn, from side) bool {
 	if h.pipe != nil {
 		return l.empty(c, from)
 	}
-	rest := l.write(c, from, h.held.rest)
+	sealed := c.secret != nil && from == backend
+	rest := l.put(c, from, h.held.rest, !sealed)
 	if h.held == nil { // given back, after an error
 		return false
 	}
@@ -153,6 +170,10 @@ func (l *loop) unstick(c *conn, from side) bool {
 
 // passEnd passes the end of input on one side to the other.
 func (l *loop) passEnd(c *conn, from side) {
+	if c.secret != nil && from == backend && c.outcome == flow.Open && !c.secret.bidden {
+		l.bid(c) // and come back when that is written
+		return
+	}
 	c.half[from].over = true
 	switch {
 	case c.half[from.other()].over:

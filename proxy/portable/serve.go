@@ -4,6 +4,8 @@
 package portable
 
 import (
+	"context"
+	"crypto/tls"
 	"log/slog"
 	"net"
 	"net/netip"
@@ -11,6 +13,7 @@ import (
 
 	"github.com/wye-dev/wye/proxy/flow"
 	"github.com/wye-dev/wye/proxy/listener"
+	"github.com/wye-dev/wye/proxy/metrics"
 	"github.com/wye-dev/wye/proxy/relay"
 	"github.com/wye-dev/wye/proxy/upstream"
 )
@@ -18,24 +21,51 @@ import (
 // serve takes a connection through all stages to its end.
 func (d *Driver) serve(client *net.TCPConn, p *listener.Port) {
 	c := &flow.Conn{ID: d.ids.Add(1), Listener: p.Name, Client: peer(client), Accepted: time.Now()}
+	secret, err := d.shake(client, p)
 	route := p.Route()
-	var search upstream.Search
-	backend, outcome := d.opts.Dialer.Connect(d.ctx, &search, search.Begin(d.opts.Metrics, p.Name, route, c.Accepted))
 	if route != nil {
 		c.Route = route.Name
 	}
+	if err != nil {
+		c.Err = err
+		_ = client.Close()
+		d.account(c, d.opts.Metrics.Accept(p.Name, c.Route, ""), flow.HandshakeFailed)
+		return
+	}
+	var search upstream.Search
+	backend, outcome := d.opts.Dialer.Connect(d.ctx, &search, search.Begin(d.opts.Metrics, p.Name, route, time.Now()))
 	c.Arm, c.Dials, c.Err = search.ArmName(), search.Dials, search.Err
 	c.Bytes.Total = search.Arm
 	if outcome == flow.Open {
 		c.Endpoint, c.Connected = search.Lease.Endpoint().Addr(), time.Now()
 		limits := relay.Limits{Idle: route.Timeouts.Idle, Lifetime: route.Timeouts.Lifetime}
-		outcome = relay.Copy(d.ctx, client, backend, limits, c)
+		outcome = relay.Copy(d.ctx, client, secret, backend, limits, c)
 		search.Lease.Release()
 	} else {
 		refuse(client)
 	}
+	d.account(c, search.Arm, outcome)
+}
+
+// shake ends the TLS of a client, if the port asks for it.
+func (d *Driver) shake(client *net.TCPConn, p *listener.Port) (*tls.Conn, error) {
+	config := p.TLS()
+	if config == nil {
+		return nil, nil
+	}
+	secret := tls.Server(client, config)
+	ctx, cancel := context.WithTimeout(d.ctx, listener.HandshakeTimeout)
+	defer cancel()
+	return secret, secret.HandshakeContext(ctx)
+}
+
+// account closes the books of a connection.
+func (d *Driver) account(c *flow.Conn, arm *metrics.Arm, outcome flow.Outcome) {
+	if d.ctx.Err() != nil && outcome == flow.HandshakeFailed {
+		outcome = flow.DrainDeadline
+	}
 	c.Outcome, c.Ended = outcome, time.Now()
-	search.Arm.Closed(outcome)
+	arm.Closed(outcome)
 	if d.opts.Log.Enabled(d.ctx, slog.LevelDebug) {
 		d.opts.Log.LogAttrs(d.ctx, slog.LevelDebug, "connection ended", c.LogAttrs()...)
 	}

@@ -15,7 +15,9 @@ package relay
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
+	"io"
 	"net"
 	"os"
 	"sync"
@@ -44,9 +46,10 @@ type Limits struct {
 // outcome DrainDeadline.
 //
 // client and backend must be the accepted and the dialled connections
-// themselves: the kernel moves bytes by splice(2) only between those.
-func Copy(ctx context.Context, client, backend *net.TCPConn, limits Limits, c *flow.Conn) flow.Outcome {
-	s := &session{client: client, backend: backend, limits: limits, tick: tick}
+// themselves: the kernel moves bytes by splice(2) only between those. secret is
+// where the TLS of the client ends, after the handshake; nil if it has none.
+func Copy(ctx context.Context, client *net.TCPConn, secret *tls.Conn, backend *net.TCPConn, limits Limits, c *flow.Conn) flow.Outcome {
+	s := &session{client: client, secret: secret, backend: backend, limits: limits, tick: tick}
 	if limits.Idle > 0 {
 		s.tick = min(tick, limits.Idle/4)
 	}
@@ -64,6 +67,7 @@ func Copy(ctx context.Context, client, backend *net.TCPConn, limits Limits, c *f
 // session is a connection being relayed.
 type session struct {
 	client, backend *net.TCPConn
+	secret          *tls.Conn // over client; nil: the client sends in the clear
 	limits          Limits
 	tick            time.Duration
 	last            atomic.Int64  // when bytes were last counted, in Unix nanoseconds
@@ -81,6 +85,9 @@ func (s *session) half(dst, src *net.TCPConn, moved func(int64)) {
 		s.broken(dst, src, err)
 	case s.ended() == flow.Open:
 		// An error here means that dst is gone, which the other half will find.
+		if s.secret != nil && dst == s.client {
+			_ = s.secret.CloseWrite()
+		}
 		_ = dst.CloseWrite()
 	}
 }
@@ -92,19 +99,22 @@ func (s *session) copyHalf(dst, src *net.TCPConn, moved func(int64)) error {
 	if err != nil {
 		return err
 	}
-	for {
+	for first := true; ; first = false {
 		_ = src.SetReadDeadline(time.Time{}) // on a closed connection the next call fails
 		if s.cut.Load() {
 			return nil
 		}
-		if err := readable(); err != nil {
-			return err
+		// What came right behind the handshake is with the tls.Conn already.
+		if !first || s.secret == nil || src != s.client {
+			if err := readable(); err != nil {
+				return err
+			}
 		}
 		_ = src.SetReadDeadline(time.Now().Add(s.tick))
 		if s.cut.Load() {
 			return nil
 		}
-		n, err := dst.ReadFrom(src)
+		n, err := s.move(dst, src)
 		if n > 0 {
 			s.touch()
 			moved(n)
@@ -112,6 +122,18 @@ func (s *session) copyHalf(dst, src *net.TCPConn, moved func(int64)) error {
 		if !errors.Is(err, os.ErrDeadlineExceeded) {
 			return err // nil at EOF
 		}
+	}
+}
+
+// move moves bytes from src to dst until src ends or is quiet for too long.
+func (s *session) move(dst, src *net.TCPConn) (int64, error) {
+	switch {
+	case s.secret != nil && src == s.client:
+		return io.Copy(dst, struct{ io.Reader }{s.secret})
+	case s.secret != nil:
+		return io.Copy(s.secret, struct{ io.Reader }{src})
+	default:
+		return dst.ReadFrom(src)
 	}
 }
 

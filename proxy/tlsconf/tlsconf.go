@@ -64,6 +64,8 @@ func (s *Store) Server(o Server) (*tls.Config, error) {
 		CipherSuites:   suites(),
 		NextProtos:     slices.Clone(o.Protocols),
 		GetCertificate: choice.certificate,
+		// Records are gathered and sent together: small ones would only cost more.
+		DynamicRecordSizingDisabled: true,
 	}
 	return config, o.Clients.require(config)
 }

@@ -1,0 +1,206 @@
+// Copyright The Wye Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+package loop
+
+import (
+	"crypto/tls"
+	"errors"
+	"net"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/wye-dev/wye/proxy/flow"
+	"github.com/wye-dev/wye/proxy/listener"
+)
+
+// errTime is why a handshake ends that takes too long.
+var errTime = errors.New("the handshake took too long")
+
+// greet waits for a client to begin with TLS. Until then it costs no goroutine.
+func (l *loop) greet(c *conn, config *tls.Config) {
+	c.phase = greeting
+	c.secret = newSecret(l, c.sock[client].fd, config)
+	l.alarm(c, l.now+listener.HandshakeTimeout)
+	if errno := l.watch(c, client); errno != 0 {
+		l.unfit(c, flow.HandshakeFailed, errno)
+	}
+}
+
+// shake has a goroutine do the handshake: crypto/tls cannot leave it and come back.
+func (l *loop) shake(c *conn) {
+	c.phase = shaking
+	secret := c.secret
+	go func() {
+		err := secret.tls.Handshake()
+		l.post(letter{do: func() { l.shaken(c, err) }})
+	}()
+}
+
+// shaken goes on after the handshake. Until it is called c is not given back.
+func (l *loop) shaken(c *conn, err error) {
+	l.disarm(c)
+	outcome := flow.HandshakeFailed
+	if l.ending {
+		outcome = flow.DrainDeadline
+	}
+	if err != nil || l.ending {
+		l.unfit(c, outcome, err)
+		return
+	}
+	c.secret.relay()
+	c.sock[client].readable, c.sock[client].writable = true, true
+	l.search(c)
+}
+
+// unfit ends a connection that has come to no terms on TLS.
+func (l *loop) unfit(c *conn, o flow.Outcome, err error) {
+	route := ""
+	if c.route = c.source.port.Route(); c.route != nil {
+		route = c.route.Name
+	}
+	c.arm = l.driver.opts.Metrics.Accept(c.source.port.Name, route, "")
+	c.outcome, c.err = o, err
+	l.disarm(c)
+	closeSocket(c.sock[client].fd)
+	l.account(c, "")
+	l.slab.release(c)
+}
+
+// late ends a handshake that has taken its time.
+func (l *loop) late(c *conn) {
+	if c.phase == greeting {
+		l.unfit(c, flow.HandshakeFailed, errTime)
+		return
+	}
+	c.secret.abort()
+}
+
+// greeted is what the kernel tells of a client before the handshake is done.
+func (l *loop) greeted(c *conn, events uint32) {
+	c.sock[client].seen(events)
+	switch {
+	case c.phase == shaking:
+		c.secret.wake()
+	case c.sock[client].readable:
+		l.shake(c)
+	}
+}
+
+// secret is where the TLS of a client ends: crypto/tls over the client's socket.
+// It is the net.Conn that crypto/tls reads and writes. During the handshake, on a
+// goroutine, that waits for the socket; after that, on the loop, it hands over what
+// the loop has received, and gathers what the loop is to send.
+type secret struct {
+	loop   *loop
+	tls    *tls.Conn
+	fd     int32
+	relays bool // the handshake is done
+	ended  bool // the client has closed its side of the socket
+	bidden bool // the client has been told that nothing more will come
+
+	// During the handshake:
+	ready   chan struct{} // has a value when the socket may have become ready
+	stopped chan struct{} // closed to end it
+	aborted bool          // it is
+
+	// After it:
+	in []byte // received, and not read by crypto/tls yet
+}
+
+func newSecret(l *loop, fd int32, config *tls.Config) *secret {
+	s := &secret{loop: l, fd: fd, ready: make(chan struct{}, 1), stopped: make(chan struct{})}
+	s.tls = tls.Server(s, config)
+	return s
+}
+
+// wake has the handshake look at the socket again.
+func (s *secret) wake() {
+	select {
+	case s.ready <- struct{}{}:
+	default:
+	}
+}
+
+// abort ends the handshake.
+func (s *secret) abort() {
+	if !s.aborted {
+		s.aborted = true
+		close(s.stopped)
+	}
+}
+
+// relay is called when the handshake is done.
+func (s *secret) relay() {
+	s.relays, s.ready, s.stopped = true, nil, nil
+	if s.loop.sealedIn == nil {
+		s.loop.sealedIn = make([]byte, sealedScratch)
+	}
+}
+
+// Read is the net.Conn's.
+func (s *secret) Read(b []byte) (int, error) {
+	if s.relays {
+		return s.take(b)
+	}
+	for {
+		n, errno := receive(s.fd, b)
+		switch {
+		case errno == 0 && n == 0:
+			return 0, net.ErrClosed
+		case errno == 0:
+			return n, nil
+		case errno == unix.EAGAIN:
+			if err := s.await(); err != nil {
+				return 0, err
+			}
+		case errno != unix.EINTR:
+			return 0, errno
+		}
+	}
+}
+
+// Write is the net.Conn's.
+func (s *secret) Write(b []byte) (int, error) {
+	if s.relays {
+		s.loop.sealed = append(s.loop.sealed, b...)
+		return len(b), nil
+	}
+	for done := 0; ; {
+		n, errno := send(s.fd, b[done:])
+		switch errno {
+		case 0:
+			if done += n; done == len(b) {
+				return done, nil
+			}
+		case unix.EINTR:
+		case unix.EAGAIN:
+			if err := s.await(); err != nil {
+				return done, err
+			}
+		default:
+			return done, errno
+		}
+	}
+}
+
+func (s *secret) await() error {
+	select {
+	case <-s.ready:
+		return nil
+	case <-s.stopped:
+		return errTime
+	}
+}
+
+// What else a net.Conn has, crypto/tls does not use here.
+
+func (s *secret) Close() error                     { return nil }
+func (s *secret) LocalAddr() net.Addr              { return nil }
+func (s *secret) RemoteAddr() net.Addr             { return nil }
+func (s *secret) SetDeadline(time.Time) error      { return nil }
+func (s *secret) SetReadDeadline(time.Time) error  { return nil }
+func (s *secret) SetWriteDeadline(time.Time) error { return nil }
