@@ -16,6 +16,7 @@ import (
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	durationpb "google.golang.org/protobuf/types/known/durationpb"
+	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
 	reflect "reflect"
 	sync "sync"
 	unsafe "unsafe"
@@ -188,6 +189,7 @@ type SyncRequest struct {
 	//
 	//	*SyncRequest_Hello
 	//	*SyncRequest_Ack
+	//	*SyncRequest_Report
 	Message       isSyncRequest_Message `protobuf_oneof:"message"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -248,6 +250,15 @@ func (x *SyncRequest) GetAck() *Ack {
 	return nil
 }
 
+func (x *SyncRequest) GetReport() *Report {
+	if x != nil {
+		if x, ok := x.Message.(*SyncRequest_Report); ok {
+			return x.Report
+		}
+	}
+	return nil
+}
+
 type isSyncRequest_Message interface {
 	isSyncRequest_Message()
 }
@@ -260,9 +271,15 @@ type SyncRequest_Ack struct {
 	Ack *Ack `protobuf:"bytes,2,opt,name=ack,proto3,oneof"`
 }
 
+type SyncRequest_Report struct {
+	Report *Report `protobuf:"bytes,3,opt,name=report,proto3,oneof"`
+}
+
 func (*SyncRequest_Hello) isSyncRequest_Message() {}
 
 func (*SyncRequest_Ack) isSyncRequest_Message() {}
+
+func (*SyncRequest_Report) isSyncRequest_Message() {}
 
 // Hello is the first message of a session.
 type Hello struct {
@@ -275,7 +292,10 @@ type Hello struct {
 	// Version of the proxy.
 	Version string `protobuf:"bytes,4,opt,name=version,proto3" json:"version,omitempty"`
 	// The generation that the proxy serves from its last good config, 0 for none.
-	Generation    uint64 `protobuf:"varint,5,opt,name=generation,proto3" json:"generation,omitempty"`
+	Generation uint64 `protobuf:"varint,5,opt,name=generation,proto3" json:"generation,omitempty"`
+	// The proxy answers a ReportRequest. One that does not say so would take it for
+	// an update, and is never asked.
+	Reports       bool `protobuf:"varint,6,opt,name=reports,proto3" json:"reports,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -343,6 +363,13 @@ func (x *Hello) GetGeneration() uint64 {
 		return x.Generation
 	}
 	return 0
+}
+
+func (x *Hello) GetReports() bool {
+	if x != nil {
+		return x.Reports
+	}
+	return false
 }
 
 // Ack says that the proxy serves a generation, all but the resources refused.
@@ -513,6 +540,258 @@ func (x *ResourceName) GetName() string {
 	return ""
 }
 
+// ReportRequest asks a proxy for a Report.
+type ReportRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Whatever the answer is to bear, so that it is known by it.
+	Id uint64 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
+	// Names of the routes of interest.
+	Routes        []string `protobuf:"bytes,2,rep,name=routes,proto3" json:"routes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReportRequest) Reset() {
+	*x = ReportRequest{}
+	mi := &file_api_push_v1_push_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReportRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReportRequest) ProtoMessage() {}
+
+func (x *ReportRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_api_push_v1_push_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReportRequest.ProtoReflect.Descriptor instead.
+func (*ReportRequest) Descriptor() ([]byte, []int) {
+	return file_api_push_v1_push_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *ReportRequest) GetId() uint64 {
+	if x != nil {
+		return x.Id
+	}
+	return 0
+}
+
+func (x *ReportRequest) GetRoutes() []string {
+	if x != nil {
+		return x.Routes
+	}
+	return nil
+}
+
+// Report says what the connections of routes are doing, as the proxy's own
+// metrics count it.
+type Report struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Id    uint64                 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"` // of the request
+	// Those of the routes asked for that the proxy serves, at most 1 MiB of them.
+	Routes []*RouteReport `protobuf:"bytes,2,rep,name=routes,proto3" json:"routes,omitempty"`
+	// Routes were left out, for the limit.
+	Truncated     bool `protobuf:"varint,3,opt,name=truncated,proto3" json:"truncated,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Report) Reset() {
+	*x = Report{}
+	mi := &file_api_push_v1_push_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Report) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Report) ProtoMessage() {}
+
+func (x *Report) ProtoReflect() protoreflect.Message {
+	mi := &file_api_push_v1_push_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Report.ProtoReflect.Descriptor instead.
+func (*Report) Descriptor() ([]byte, []int) {
+	return file_api_push_v1_push_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *Report) GetId() uint64 {
+	if x != nil {
+		return x.Id
+	}
+	return 0
+}
+
+func (x *Report) GetRoutes() []*RouteReport {
+	if x != nil {
+		return x.Routes
+	}
+	return nil
+}
+
+func (x *Report) GetTruncated() bool {
+	if x != nil {
+		return x.Truncated
+	}
+	return false
+}
+
+type RouteReport struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Name  string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"` // of the Route
+	Hash  string                 `protobuf:"bytes,2,opt,name=hash,proto3" json:"hash,omitempty"` // of the form that is in force
+	// When the proxy put that form in force, by its own clock.
+	Since *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=since,proto3" json:"since,omitempty"`
+	// Arms of the form in force, and those before it that still have connections.
+	Arms          []*ArmReport `protobuf:"bytes,4,rep,name=arms,proto3" json:"arms,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RouteReport) Reset() {
+	*x = RouteReport{}
+	mi := &file_api_push_v1_push_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RouteReport) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RouteReport) ProtoMessage() {}
+
+func (x *RouteReport) ProtoReflect() protoreflect.Message {
+	mi := &file_api_push_v1_push_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RouteReport.ProtoReflect.Descriptor instead.
+func (*RouteReport) Descriptor() ([]byte, []int) {
+	return file_api_push_v1_push_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *RouteReport) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *RouteReport) GetHash() string {
+	if x != nil {
+		return x.Hash
+	}
+	return ""
+}
+
+func (x *RouteReport) GetSince() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Since
+	}
+	return nil
+}
+
+func (x *RouteReport) GetArms() []*ArmReport {
+	if x != nil {
+		return x.Arms
+	}
+	return nil
+}
+
+type ArmReport struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Arm   string                 `protobuf:"bytes,1,opt,name=arm,proto3" json:"arm,omitempty"` // its name, as in Leaf
+	// Connections that reached an endpoint of the arm since the form is in force.
+	// 0 for an arm that the form does not have.
+	Opened uint64 `protobuf:"varint,2,opt,name=opened,proto3" json:"opened,omitempty"`
+	// Connections given to the arm that have not ended, of whatever time.
+	Open          uint64 `protobuf:"varint,3,opt,name=open,proto3" json:"open,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ArmReport) Reset() {
+	*x = ArmReport{}
+	mi := &file_api_push_v1_push_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ArmReport) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ArmReport) ProtoMessage() {}
+
+func (x *ArmReport) ProtoReflect() protoreflect.Message {
+	mi := &file_api_push_v1_push_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ArmReport.ProtoReflect.Descriptor instead.
+func (*ArmReport) Descriptor() ([]byte, []int) {
+	return file_api_push_v1_push_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *ArmReport) GetArm() string {
+	if x != nil {
+		return x.Arm
+	}
+	return ""
+}
+
+func (x *ArmReport) GetOpened() uint64 {
+	if x != nil {
+		return x.Opened
+	}
+	return 0
+}
+
+func (x *ArmReport) GetOpen() uint64 {
+	if x != nil {
+		return x.Open
+	}
+	return 0
+}
+
 // Update takes a proxy from the generation that it acknowledged last to this one.
 type Update struct {
 	state      protoimpl.MessageState `protogen:"open.v1"`
@@ -528,14 +807,17 @@ type Update struct {
 	// Names of routes that exist but whose content the controller cannot tell
 	// now (a pending or unreadable source). Only in full updates. The proxy keeps
 	// serving them, with their listener and pools, if it has them.
-	Retained      []string `protobuf:"bytes,7,rep,name=retained,proto3" json:"retained,omitempty"`
+	Retained []string `protobuf:"bytes,7,rep,name=retained,proto3" json:"retained,omitempty"`
+	// Where this is set, the message is no update: it has no other field, changes
+	// nothing and is not acknowledged, but answered by a Report.
+	ReportRequest *ReportRequest `protobuf:"bytes,8,opt,name=report_request,json=reportRequest,proto3" json:"report_request,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Update) Reset() {
 	*x = Update{}
-	mi := &file_api_push_v1_push_proto_msgTypes[5]
+	mi := &file_api_push_v1_push_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -547,7 +829,7 @@ func (x *Update) String() string {
 func (*Update) ProtoMessage() {}
 
 func (x *Update) ProtoReflect() protoreflect.Message {
-	mi := &file_api_push_v1_push_proto_msgTypes[5]
+	mi := &file_api_push_v1_push_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -560,7 +842,7 @@ func (x *Update) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Update.ProtoReflect.Descriptor instead.
 func (*Update) Descriptor() ([]byte, []int) {
-	return file_api_push_v1_push_proto_rawDescGZIP(), []int{5}
+	return file_api_push_v1_push_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Update) GetGeneration() uint64 {
@@ -612,6 +894,13 @@ func (x *Update) GetRetained() []string {
 	return nil
 }
 
+func (x *Update) GetReportRequest() *ReportRequest {
+	if x != nil {
+		return x.ReportRequest
+	}
+	return nil
+}
+
 // Config is the whole state of one fleet: what the controller publishes, and
 // what a proxy saves as its last good config.
 type Config struct {
@@ -627,7 +916,7 @@ type Config struct {
 
 func (x *Config) Reset() {
 	*x = Config{}
-	mi := &file_api_push_v1_push_proto_msgTypes[6]
+	mi := &file_api_push_v1_push_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -639,7 +928,7 @@ func (x *Config) String() string {
 func (*Config) ProtoMessage() {}
 
 func (x *Config) ProtoReflect() protoreflect.Message {
-	mi := &file_api_push_v1_push_proto_msgTypes[6]
+	mi := &file_api_push_v1_push_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -652,7 +941,7 @@ func (x *Config) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Config.ProtoReflect.Descriptor instead.
 func (*Config) Descriptor() ([]byte, []int) {
-	return file_api_push_v1_push_proto_rawDescGZIP(), []int{6}
+	return file_api_push_v1_push_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Config) GetGeneration() uint64 {
@@ -707,7 +996,7 @@ type Listener struct {
 
 func (x *Listener) Reset() {
 	*x = Listener{}
-	mi := &file_api_push_v1_push_proto_msgTypes[7]
+	mi := &file_api_push_v1_push_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -719,7 +1008,7 @@ func (x *Listener) String() string {
 func (*Listener) ProtoMessage() {}
 
 func (x *Listener) ProtoReflect() protoreflect.Message {
-	mi := &file_api_push_v1_push_proto_msgTypes[7]
+	mi := &file_api_push_v1_push_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -732,7 +1021,7 @@ func (x *Listener) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Listener.ProtoReflect.Descriptor instead.
 func (*Listener) Descriptor() ([]byte, []int) {
-	return file_api_push_v1_push_proto_rawDescGZIP(), []int{7}
+	return file_api_push_v1_push_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Listener) GetName() string {
@@ -789,7 +1078,7 @@ type ServerTLS struct {
 
 func (x *ServerTLS) Reset() {
 	*x = ServerTLS{}
-	mi := &file_api_push_v1_push_proto_msgTypes[8]
+	mi := &file_api_push_v1_push_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -801,7 +1090,7 @@ func (x *ServerTLS) String() string {
 func (*ServerTLS) ProtoMessage() {}
 
 func (x *ServerTLS) ProtoReflect() protoreflect.Message {
-	mi := &file_api_push_v1_push_proto_msgTypes[8]
+	mi := &file_api_push_v1_push_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -814,7 +1103,7 @@ func (x *ServerTLS) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ServerTLS.ProtoReflect.Descriptor instead.
 func (*ServerTLS) Descriptor() ([]byte, []int) {
-	return file_api_push_v1_push_proto_rawDescGZIP(), []int{8}
+	return file_api_push_v1_push_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *ServerTLS) GetIdentities() []*ServerIdentity {
@@ -851,7 +1140,7 @@ type ServerIdentity struct {
 
 func (x *ServerIdentity) Reset() {
 	*x = ServerIdentity{}
-	mi := &file_api_push_v1_push_proto_msgTypes[9]
+	mi := &file_api_push_v1_push_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -863,7 +1152,7 @@ func (x *ServerIdentity) String() string {
 func (*ServerIdentity) ProtoMessage() {}
 
 func (x *ServerIdentity) ProtoReflect() protoreflect.Message {
-	mi := &file_api_push_v1_push_proto_msgTypes[9]
+	mi := &file_api_push_v1_push_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -876,7 +1165,7 @@ func (x *ServerIdentity) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ServerIdentity.ProtoReflect.Descriptor instead.
 func (*ServerIdentity) Descriptor() ([]byte, []int) {
-	return file_api_push_v1_push_proto_rawDescGZIP(), []int{9}
+	return file_api_push_v1_push_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *ServerIdentity) GetHost() string {
@@ -909,7 +1198,7 @@ type Route struct {
 
 func (x *Route) Reset() {
 	*x = Route{}
-	mi := &file_api_push_v1_push_proto_msgTypes[10]
+	mi := &file_api_push_v1_push_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -921,7 +1210,7 @@ func (x *Route) String() string {
 func (*Route) ProtoMessage() {}
 
 func (x *Route) ProtoReflect() protoreflect.Message {
-	mi := &file_api_push_v1_push_proto_msgTypes[10]
+	mi := &file_api_push_v1_push_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -934,7 +1223,7 @@ func (x *Route) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Route.ProtoReflect.Descriptor instead.
 func (*Route) Descriptor() ([]byte, []int) {
-	return file_api_push_v1_push_proto_rawDescGZIP(), []int{10}
+	return file_api_push_v1_push_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Route) GetName() string {
@@ -991,7 +1280,7 @@ type Timeouts struct {
 
 func (x *Timeouts) Reset() {
 	*x = Timeouts{}
-	mi := &file_api_push_v1_push_proto_msgTypes[11]
+	mi := &file_api_push_v1_push_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1003,7 +1292,7 @@ func (x *Timeouts) String() string {
 func (*Timeouts) ProtoMessage() {}
 
 func (x *Timeouts) ProtoReflect() protoreflect.Message {
-	mi := &file_api_push_v1_push_proto_msgTypes[11]
+	mi := &file_api_push_v1_push_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1016,7 +1305,7 @@ func (x *Timeouts) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Timeouts.ProtoReflect.Descriptor instead.
 func (*Timeouts) Descriptor() ([]byte, []int) {
-	return file_api_push_v1_push_proto_rawDescGZIP(), []int{11}
+	return file_api_push_v1_push_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Timeouts) GetConnect() *durationpb.Duration {
@@ -1065,7 +1354,7 @@ type Tree struct {
 
 func (x *Tree) Reset() {
 	*x = Tree{}
-	mi := &file_api_push_v1_push_proto_msgTypes[12]
+	mi := &file_api_push_v1_push_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1077,7 +1366,7 @@ func (x *Tree) String() string {
 func (*Tree) ProtoMessage() {}
 
 func (x *Tree) ProtoReflect() protoreflect.Message {
-	mi := &file_api_push_v1_push_proto_msgTypes[12]
+	mi := &file_api_push_v1_push_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1090,7 +1379,7 @@ func (x *Tree) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Tree.ProtoReflect.Descriptor instead.
 func (*Tree) Descriptor() ([]byte, []int) {
-	return file_api_push_v1_push_proto_rawDescGZIP(), []int{12}
+	return file_api_push_v1_push_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Tree) GetKind() isTree_Kind {
@@ -1202,7 +1491,7 @@ type Neg struct {
 
 func (x *Neg) Reset() {
 	*x = Neg{}
-	mi := &file_api_push_v1_push_proto_msgTypes[13]
+	mi := &file_api_push_v1_push_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1214,7 +1503,7 @@ func (x *Neg) String() string {
 func (*Neg) ProtoMessage() {}
 
 func (x *Neg) ProtoReflect() protoreflect.Message {
-	mi := &file_api_push_v1_push_proto_msgTypes[13]
+	mi := &file_api_push_v1_push_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1227,7 +1516,7 @@ func (x *Neg) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Neg.ProtoReflect.Descriptor instead.
 func (*Neg) Descriptor() ([]byte, []int) {
-	return file_api_push_v1_push_proto_rawDescGZIP(), []int{13}
+	return file_api_push_v1_push_proto_rawDescGZIP(), []int{17}
 }
 
 type Fail struct {
@@ -1238,7 +1527,7 @@ type Fail struct {
 
 func (x *Fail) Reset() {
 	*x = Fail{}
-	mi := &file_api_push_v1_push_proto_msgTypes[14]
+	mi := &file_api_push_v1_push_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1250,7 +1539,7 @@ func (x *Fail) String() string {
 func (*Fail) ProtoMessage() {}
 
 func (x *Fail) ProtoReflect() protoreflect.Message {
-	mi := &file_api_push_v1_push_proto_msgTypes[14]
+	mi := &file_api_push_v1_push_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1263,7 +1552,7 @@ func (x *Fail) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Fail.ProtoReflect.Descriptor instead.
 func (*Fail) Descriptor() ([]byte, []int) {
-	return file_api_push_v1_push_proto_rawDescGZIP(), []int{14}
+	return file_api_push_v1_push_proto_rawDescGZIP(), []int{18}
 }
 
 type Empty struct {
@@ -1274,7 +1563,7 @@ type Empty struct {
 
 func (x *Empty) Reset() {
 	*x = Empty{}
-	mi := &file_api_push_v1_push_proto_msgTypes[15]
+	mi := &file_api_push_v1_push_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1286,7 +1575,7 @@ func (x *Empty) String() string {
 func (*Empty) ProtoMessage() {}
 
 func (x *Empty) ProtoReflect() protoreflect.Message {
-	mi := &file_api_push_v1_push_proto_msgTypes[15]
+	mi := &file_api_push_v1_push_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1299,7 +1588,7 @@ func (x *Empty) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Empty.ProtoReflect.Descriptor instead.
 func (*Empty) Descriptor() ([]byte, []int) {
-	return file_api_push_v1_push_proto_rawDescGZIP(), []int{15}
+	return file_api_push_v1_push_proto_rawDescGZIP(), []int{19}
 }
 
 // Leaf is an arm: a share of a route's traffic that goes to one pool.
@@ -1313,7 +1602,7 @@ type Leaf struct {
 
 func (x *Leaf) Reset() {
 	*x = Leaf{}
-	mi := &file_api_push_v1_push_proto_msgTypes[16]
+	mi := &file_api_push_v1_push_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1325,7 +1614,7 @@ func (x *Leaf) String() string {
 func (*Leaf) ProtoMessage() {}
 
 func (x *Leaf) ProtoReflect() protoreflect.Message {
-	mi := &file_api_push_v1_push_proto_msgTypes[16]
+	mi := &file_api_push_v1_push_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1338,7 +1627,7 @@ func (x *Leaf) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Leaf.ProtoReflect.Descriptor instead.
 func (*Leaf) Descriptor() ([]byte, []int) {
-	return file_api_push_v1_push_proto_rawDescGZIP(), []int{16}
+	return file_api_push_v1_push_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Leaf) GetArm() string {
@@ -1364,7 +1653,7 @@ type Alt struct {
 
 func (x *Alt) Reset() {
 	*x = Alt{}
-	mi := &file_api_push_v1_push_proto_msgTypes[17]
+	mi := &file_api_push_v1_push_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1376,7 +1665,7 @@ func (x *Alt) String() string {
 func (*Alt) ProtoMessage() {}
 
 func (x *Alt) ProtoReflect() protoreflect.Message {
-	mi := &file_api_push_v1_push_proto_msgTypes[17]
+	mi := &file_api_push_v1_push_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1389,7 +1678,7 @@ func (x *Alt) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Alt.ProtoReflect.Descriptor instead.
 func (*Alt) Descriptor() ([]byte, []int) {
-	return file_api_push_v1_push_proto_rawDescGZIP(), []int{17}
+	return file_api_push_v1_push_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *Alt) GetTrees() []*Tree {
@@ -1408,7 +1697,7 @@ type Union struct {
 
 func (x *Union) Reset() {
 	*x = Union{}
-	mi := &file_api_push_v1_push_proto_msgTypes[18]
+	mi := &file_api_push_v1_push_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1420,7 +1709,7 @@ func (x *Union) String() string {
 func (*Union) ProtoMessage() {}
 
 func (x *Union) ProtoReflect() protoreflect.Message {
-	mi := &file_api_push_v1_push_proto_msgTypes[18]
+	mi := &file_api_push_v1_push_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1433,7 +1722,7 @@ func (x *Union) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Union.ProtoReflect.Descriptor instead.
 func (*Union) Descriptor() ([]byte, []int) {
-	return file_api_push_v1_push_proto_rawDescGZIP(), []int{18}
+	return file_api_push_v1_push_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Union) GetTrees() []*Weighted {
@@ -1453,7 +1742,7 @@ type Weighted struct {
 
 func (x *Weighted) Reset() {
 	*x = Weighted{}
-	mi := &file_api_push_v1_push_proto_msgTypes[19]
+	mi := &file_api_push_v1_push_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1465,7 +1754,7 @@ func (x *Weighted) String() string {
 func (*Weighted) ProtoMessage() {}
 
 func (x *Weighted) ProtoReflect() protoreflect.Message {
-	mi := &file_api_push_v1_push_proto_msgTypes[19]
+	mi := &file_api_push_v1_push_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1478,7 +1767,7 @@ func (x *Weighted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Weighted.ProtoReflect.Descriptor instead.
 func (*Weighted) Descriptor() ([]byte, []int) {
-	return file_api_push_v1_push_proto_rawDescGZIP(), []int{19}
+	return file_api_push_v1_push_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *Weighted) GetWeight() float64 {
@@ -1506,7 +1795,7 @@ type Pool struct {
 
 func (x *Pool) Reset() {
 	*x = Pool{}
-	mi := &file_api_push_v1_push_proto_msgTypes[20]
+	mi := &file_api_push_v1_push_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1518,7 +1807,7 @@ func (x *Pool) String() string {
 func (*Pool) ProtoMessage() {}
 
 func (x *Pool) ProtoReflect() protoreflect.Message {
-	mi := &file_api_push_v1_push_proto_msgTypes[20]
+	mi := &file_api_push_v1_push_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1531,7 +1820,7 @@ func (x *Pool) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Pool.ProtoReflect.Descriptor instead.
 func (*Pool) Descriptor() ([]byte, []int) {
-	return file_api_push_v1_push_proto_rawDescGZIP(), []int{20}
+	return file_api_push_v1_push_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *Pool) GetName() string {
@@ -1560,7 +1849,7 @@ type Endpoint struct {
 
 func (x *Endpoint) Reset() {
 	*x = Endpoint{}
-	mi := &file_api_push_v1_push_proto_msgTypes[21]
+	mi := &file_api_push_v1_push_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1572,7 +1861,7 @@ func (x *Endpoint) String() string {
 func (*Endpoint) ProtoMessage() {}
 
 func (x *Endpoint) ProtoReflect() protoreflect.Message {
-	mi := &file_api_push_v1_push_proto_msgTypes[21]
+	mi := &file_api_push_v1_push_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1585,7 +1874,7 @@ func (x *Endpoint) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Endpoint.ProtoReflect.Descriptor instead.
 func (*Endpoint) Descriptor() ([]byte, []int) {
-	return file_api_push_v1_push_proto_rawDescGZIP(), []int{21}
+	return file_api_push_v1_push_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *Endpoint) GetAddress() string {
@@ -1620,11 +1909,12 @@ var File_api_push_v1_push_proto protoreflect.FileDescriptor
 
 const file_api_push_v1_push_proto_rawDesc = "" +
 	"\n" +
-	"\x16api/push/v1/push.proto\x12\vwye.push.v1\x1a\x1egoogle/protobuf/duration.proto\"j\n" +
+	"\x16api/push/v1/push.proto\x12\vwye.push.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x99\x01\n" +
 	"\vSyncRequest\x12*\n" +
 	"\x05hello\x18\x01 \x01(\v2\x12.wye.push.v1.HelloH\x00R\x05hello\x12$\n" +
-	"\x03ack\x18\x02 \x01(\v2\x10.wye.push.v1.AckH\x00R\x03ackB\t\n" +
-	"\amessage\"\x87\x01\n" +
+	"\x03ack\x18\x02 \x01(\v2\x10.wye.push.v1.AckH\x00R\x03ack\x12-\n" +
+	"\x06report\x18\x03 \x01(\v2\x13.wye.push.v1.ReportH\x00R\x06reportB\t\n" +
+	"\amessage\"\xa1\x01\n" +
 	"\x05Hello\x12\x1c\n" +
 	"\tnamespace\x18\x01 \x01(\tR\tnamespace\x12\x14\n" +
 	"\x05fleet\x18\x02 \x01(\tR\x05fleet\x12\x10\n" +
@@ -1632,7 +1922,8 @@ const file_api_push_v1_push_proto_rawDesc = "" +
 	"\aversion\x18\x04 \x01(\tR\aversion\x12\x1e\n" +
 	"\n" +
 	"generation\x18\x05 \x01(\x04R\n" +
-	"generation\"U\n" +
+	"generation\x12\x18\n" +
+	"\areports\x18\x06 \x01(\bR\areports\"U\n" +
 	"\x03Ack\x12\x1e\n" +
 	"\n" +
 	"generation\x18\x01 \x01(\x04R\n" +
@@ -1644,7 +1935,23 @@ const file_api_push_v1_push_proto_rawDesc = "" +
 	"\amessage\x18\x03 \x01(\tR\amessage\"Q\n" +
 	"\fResourceName\x12-\n" +
 	"\x04kind\x18\x01 \x01(\x0e2\x19.wye.push.v1.ResourceKindR\x04kind\x12\x12\n" +
-	"\x04name\x18\x02 \x01(\tR\x04name\"\x97\x02\n" +
+	"\x04name\x18\x02 \x01(\tR\x04name\"7\n" +
+	"\rReportRequest\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\x04R\x02id\x12\x16\n" +
+	"\x06routes\x18\x02 \x03(\tR\x06routes\"h\n" +
+	"\x06Report\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\x04R\x02id\x120\n" +
+	"\x06routes\x18\x02 \x03(\v2\x18.wye.push.v1.RouteReportR\x06routes\x12\x1c\n" +
+	"\ttruncated\x18\x03 \x01(\bR\ttruncated\"\x93\x01\n" +
+	"\vRouteReport\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
+	"\x04hash\x18\x02 \x01(\tR\x04hash\x120\n" +
+	"\x05since\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x05since\x12*\n" +
+	"\x04arms\x18\x04 \x03(\v2\x16.wye.push.v1.ArmReportR\x04arms\"I\n" +
+	"\tArmReport\x12\x10\n" +
+	"\x03arm\x18\x01 \x01(\tR\x03arm\x12\x16\n" +
+	"\x06opened\x18\x02 \x01(\x04R\x06opened\x12\x12\n" +
+	"\x04open\x18\x03 \x01(\x04R\x04open\"\xda\x02\n" +
 	"\x06Update\x12\x1e\n" +
 	"\n" +
 	"generation\x18\x01 \x01(\x04R\n" +
@@ -1654,7 +1961,8 @@ const file_api_push_v1_push_proto_rawDesc = "" +
 	"\x06routes\x18\x04 \x03(\v2\x12.wye.push.v1.RouteR\x06routes\x12'\n" +
 	"\x05pools\x18\x05 \x03(\v2\x11.wye.push.v1.PoolR\x05pools\x123\n" +
 	"\aremoved\x18\x06 \x03(\v2\x19.wye.push.v1.ResourceNameR\aremoved\x12\x1a\n" +
-	"\bretained\x18\a \x03(\tR\bretained\"\xce\x01\n" +
+	"\bretained\x18\a \x03(\tR\bretained\x12A\n" +
+	"\x0ereport_request\x18\b \x01(\v2\x1a.wye.push.v1.ReportRequestR\rreportRequest\"\xce\x01\n" +
 	"\x06Config\x12\x1e\n" +
 	"\n" +
 	"generation\x18\x01 \x01(\x04R\n" +
@@ -1749,75 +2057,85 @@ func file_api_push_v1_push_proto_rawDescGZIP() []byte {
 }
 
 var file_api_push_v1_push_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_api_push_v1_push_proto_msgTypes = make([]protoimpl.MessageInfo, 22)
+var file_api_push_v1_push_proto_msgTypes = make([]protoimpl.MessageInfo, 26)
 var file_api_push_v1_push_proto_goTypes = []any{
-	(RefusalReason)(0),          // 0: wye.push.v1.RefusalReason
-	(ResourceKind)(0),           // 1: wye.push.v1.ResourceKind
-	(OnUnavailable)(0),          // 2: wye.push.v1.OnUnavailable
-	(*SyncRequest)(nil),         // 3: wye.push.v1.SyncRequest
-	(*Hello)(nil),               // 4: wye.push.v1.Hello
-	(*Ack)(nil),                 // 5: wye.push.v1.Ack
-	(*Refusal)(nil),             // 6: wye.push.v1.Refusal
-	(*ResourceName)(nil),        // 7: wye.push.v1.ResourceName
-	(*Update)(nil),              // 8: wye.push.v1.Update
-	(*Config)(nil),              // 9: wye.push.v1.Config
-	(*Listener)(nil),            // 10: wye.push.v1.Listener
-	(*ServerTLS)(nil),           // 11: wye.push.v1.ServerTLS
-	(*ServerIdentity)(nil),      // 12: wye.push.v1.ServerIdentity
-	(*Route)(nil),               // 13: wye.push.v1.Route
-	(*Timeouts)(nil),            // 14: wye.push.v1.Timeouts
-	(*Tree)(nil),                // 15: wye.push.v1.Tree
-	(*Neg)(nil),                 // 16: wye.push.v1.Neg
-	(*Fail)(nil),                // 17: wye.push.v1.Fail
-	(*Empty)(nil),               // 18: wye.push.v1.Empty
-	(*Leaf)(nil),                // 19: wye.push.v1.Leaf
-	(*Alt)(nil),                 // 20: wye.push.v1.Alt
-	(*Union)(nil),               // 21: wye.push.v1.Union
-	(*Weighted)(nil),            // 22: wye.push.v1.Weighted
-	(*Pool)(nil),                // 23: wye.push.v1.Pool
-	(*Endpoint)(nil),            // 24: wye.push.v1.Endpoint
-	(*durationpb.Duration)(nil), // 25: google.protobuf.Duration
+	(RefusalReason)(0),            // 0: wye.push.v1.RefusalReason
+	(ResourceKind)(0),             // 1: wye.push.v1.ResourceKind
+	(OnUnavailable)(0),            // 2: wye.push.v1.OnUnavailable
+	(*SyncRequest)(nil),           // 3: wye.push.v1.SyncRequest
+	(*Hello)(nil),                 // 4: wye.push.v1.Hello
+	(*Ack)(nil),                   // 5: wye.push.v1.Ack
+	(*Refusal)(nil),               // 6: wye.push.v1.Refusal
+	(*ResourceName)(nil),          // 7: wye.push.v1.ResourceName
+	(*ReportRequest)(nil),         // 8: wye.push.v1.ReportRequest
+	(*Report)(nil),                // 9: wye.push.v1.Report
+	(*RouteReport)(nil),           // 10: wye.push.v1.RouteReport
+	(*ArmReport)(nil),             // 11: wye.push.v1.ArmReport
+	(*Update)(nil),                // 12: wye.push.v1.Update
+	(*Config)(nil),                // 13: wye.push.v1.Config
+	(*Listener)(nil),              // 14: wye.push.v1.Listener
+	(*ServerTLS)(nil),             // 15: wye.push.v1.ServerTLS
+	(*ServerIdentity)(nil),        // 16: wye.push.v1.ServerIdentity
+	(*Route)(nil),                 // 17: wye.push.v1.Route
+	(*Timeouts)(nil),              // 18: wye.push.v1.Timeouts
+	(*Tree)(nil),                  // 19: wye.push.v1.Tree
+	(*Neg)(nil),                   // 20: wye.push.v1.Neg
+	(*Fail)(nil),                  // 21: wye.push.v1.Fail
+	(*Empty)(nil),                 // 22: wye.push.v1.Empty
+	(*Leaf)(nil),                  // 23: wye.push.v1.Leaf
+	(*Alt)(nil),                   // 24: wye.push.v1.Alt
+	(*Union)(nil),                 // 25: wye.push.v1.Union
+	(*Weighted)(nil),              // 26: wye.push.v1.Weighted
+	(*Pool)(nil),                  // 27: wye.push.v1.Pool
+	(*Endpoint)(nil),              // 28: wye.push.v1.Endpoint
+	(*timestamppb.Timestamp)(nil), // 29: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),   // 30: google.protobuf.Duration
 }
 var file_api_push_v1_push_proto_depIdxs = []int32{
 	4,  // 0: wye.push.v1.SyncRequest.hello:type_name -> wye.push.v1.Hello
 	5,  // 1: wye.push.v1.SyncRequest.ack:type_name -> wye.push.v1.Ack
-	6,  // 2: wye.push.v1.Ack.refused:type_name -> wye.push.v1.Refusal
-	7,  // 3: wye.push.v1.Refusal.resource:type_name -> wye.push.v1.ResourceName
-	0,  // 4: wye.push.v1.Refusal.reason:type_name -> wye.push.v1.RefusalReason
-	1,  // 5: wye.push.v1.ResourceName.kind:type_name -> wye.push.v1.ResourceKind
-	10, // 6: wye.push.v1.Update.listeners:type_name -> wye.push.v1.Listener
-	13, // 7: wye.push.v1.Update.routes:type_name -> wye.push.v1.Route
-	23, // 8: wye.push.v1.Update.pools:type_name -> wye.push.v1.Pool
-	7,  // 9: wye.push.v1.Update.removed:type_name -> wye.push.v1.ResourceName
-	10, // 10: wye.push.v1.Config.listeners:type_name -> wye.push.v1.Listener
-	13, // 11: wye.push.v1.Config.routes:type_name -> wye.push.v1.Route
-	23, // 12: wye.push.v1.Config.pools:type_name -> wye.push.v1.Pool
-	11, // 13: wye.push.v1.Listener.tls:type_name -> wye.push.v1.ServerTLS
-	12, // 14: wye.push.v1.ServerTLS.identities:type_name -> wye.push.v1.ServerIdentity
-	15, // 15: wye.push.v1.Route.tree:type_name -> wye.push.v1.Tree
-	14, // 16: wye.push.v1.Route.timeouts:type_name -> wye.push.v1.Timeouts
-	2,  // 17: wye.push.v1.Route.on_unavailable:type_name -> wye.push.v1.OnUnavailable
-	25, // 18: wye.push.v1.Timeouts.connect:type_name -> google.protobuf.Duration
-	25, // 19: wye.push.v1.Timeouts.idle:type_name -> google.protobuf.Duration
-	25, // 20: wye.push.v1.Timeouts.lifetime:type_name -> google.protobuf.Duration
-	25, // 21: wye.push.v1.Timeouts.attempt:type_name -> google.protobuf.Duration
-	16, // 22: wye.push.v1.Tree.neg:type_name -> wye.push.v1.Neg
-	17, // 23: wye.push.v1.Tree.fail:type_name -> wye.push.v1.Fail
-	18, // 24: wye.push.v1.Tree.empty:type_name -> wye.push.v1.Empty
-	19, // 25: wye.push.v1.Tree.leaf:type_name -> wye.push.v1.Leaf
-	20, // 26: wye.push.v1.Tree.alt:type_name -> wye.push.v1.Alt
-	21, // 27: wye.push.v1.Tree.union:type_name -> wye.push.v1.Union
-	15, // 28: wye.push.v1.Alt.trees:type_name -> wye.push.v1.Tree
-	22, // 29: wye.push.v1.Union.trees:type_name -> wye.push.v1.Weighted
-	15, // 30: wye.push.v1.Weighted.tree:type_name -> wye.push.v1.Tree
-	24, // 31: wye.push.v1.Pool.endpoints:type_name -> wye.push.v1.Endpoint
-	3,  // 32: wye.push.v1.ConfigPush.Sync:input_type -> wye.push.v1.SyncRequest
-	8,  // 33: wye.push.v1.ConfigPush.Sync:output_type -> wye.push.v1.Update
-	33, // [33:34] is the sub-list for method output_type
-	32, // [32:33] is the sub-list for method input_type
-	32, // [32:32] is the sub-list for extension type_name
-	32, // [32:32] is the sub-list for extension extendee
-	0,  // [0:32] is the sub-list for field type_name
+	9,  // 2: wye.push.v1.SyncRequest.report:type_name -> wye.push.v1.Report
+	6,  // 3: wye.push.v1.Ack.refused:type_name -> wye.push.v1.Refusal
+	7,  // 4: wye.push.v1.Refusal.resource:type_name -> wye.push.v1.ResourceName
+	0,  // 5: wye.push.v1.Refusal.reason:type_name -> wye.push.v1.RefusalReason
+	1,  // 6: wye.push.v1.ResourceName.kind:type_name -> wye.push.v1.ResourceKind
+	10, // 7: wye.push.v1.Report.routes:type_name -> wye.push.v1.RouteReport
+	29, // 8: wye.push.v1.RouteReport.since:type_name -> google.protobuf.Timestamp
+	11, // 9: wye.push.v1.RouteReport.arms:type_name -> wye.push.v1.ArmReport
+	14, // 10: wye.push.v1.Update.listeners:type_name -> wye.push.v1.Listener
+	17, // 11: wye.push.v1.Update.routes:type_name -> wye.push.v1.Route
+	27, // 12: wye.push.v1.Update.pools:type_name -> wye.push.v1.Pool
+	7,  // 13: wye.push.v1.Update.removed:type_name -> wye.push.v1.ResourceName
+	8,  // 14: wye.push.v1.Update.report_request:type_name -> wye.push.v1.ReportRequest
+	14, // 15: wye.push.v1.Config.listeners:type_name -> wye.push.v1.Listener
+	17, // 16: wye.push.v1.Config.routes:type_name -> wye.push.v1.Route
+	27, // 17: wye.push.v1.Config.pools:type_name -> wye.push.v1.Pool
+	15, // 18: wye.push.v1.Listener.tls:type_name -> wye.push.v1.ServerTLS
+	16, // 19: wye.push.v1.ServerTLS.identities:type_name -> wye.push.v1.ServerIdentity
+	19, // 20: wye.push.v1.Route.tree:type_name -> wye.push.v1.Tree
+	18, // 21: wye.push.v1.Route.timeouts:type_name -> wye.push.v1.Timeouts
+	2,  // 22: wye.push.v1.Route.on_unavailable:type_name -> wye.push.v1.OnUnavailable
+	30, // 23: wye.push.v1.Timeouts.connect:type_name -> google.protobuf.Duration
+	30, // 24: wye.push.v1.Timeouts.idle:type_name -> google.protobuf.Duration
+	30, // 25: wye.push.v1.Timeouts.lifetime:type_name -> google.protobuf.Duration
+	30, // 26: wye.push.v1.Timeouts.attempt:type_name -> google.protobuf.Duration
+	20, // 27: wye.push.v1.Tree.neg:type_name -> wye.push.v1.Neg
+	21, // 28: wye.push.v1.Tree.fail:type_name -> wye.push.v1.Fail
+	22, // 29: wye.push.v1.Tree.empty:type_name -> wye.push.v1.Empty
+	23, // 30: wye.push.v1.Tree.leaf:type_name -> wye.push.v1.Leaf
+	24, // 31: wye.push.v1.Tree.alt:type_name -> wye.push.v1.Alt
+	25, // 32: wye.push.v1.Tree.union:type_name -> wye.push.v1.Union
+	19, // 33: wye.push.v1.Alt.trees:type_name -> wye.push.v1.Tree
+	26, // 34: wye.push.v1.Union.trees:type_name -> wye.push.v1.Weighted
+	19, // 35: wye.push.v1.Weighted.tree:type_name -> wye.push.v1.Tree
+	28, // 36: wye.push.v1.Pool.endpoints:type_name -> wye.push.v1.Endpoint
+	3,  // 37: wye.push.v1.ConfigPush.Sync:input_type -> wye.push.v1.SyncRequest
+	12, // 38: wye.push.v1.ConfigPush.Sync:output_type -> wye.push.v1.Update
+	38, // [38:39] is the sub-list for method output_type
+	37, // [37:38] is the sub-list for method input_type
+	37, // [37:37] is the sub-list for extension type_name
+	37, // [37:37] is the sub-list for extension extendee
+	0,  // [0:37] is the sub-list for field type_name
 }
 
 func init() { file_api_push_v1_push_proto_init() }
@@ -1828,8 +2146,9 @@ func file_api_push_v1_push_proto_init() {
 	file_api_push_v1_push_proto_msgTypes[0].OneofWrappers = []any{
 		(*SyncRequest_Hello)(nil),
 		(*SyncRequest_Ack)(nil),
+		(*SyncRequest_Report)(nil),
 	}
-	file_api_push_v1_push_proto_msgTypes[12].OneofWrappers = []any{
+	file_api_push_v1_push_proto_msgTypes[16].OneofWrappers = []any{
 		(*Tree_Neg)(nil),
 		(*Tree_Fail)(nil),
 		(*Tree_Empty)(nil),
@@ -1843,7 +2162,7 @@ func file_api_push_v1_push_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_api_push_v1_push_proto_rawDesc), len(file_api_push_v1_push_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   22,
+			NumMessages:   26,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -37,7 +37,8 @@ type ConfigPushClient interface {
 	// Sync carries one proxy's session. The proxy opens with a Hello; the
 	// controller answers with a full Update and then with differences, one in
 	// flight at a time; the proxy acknowledges each. A proxy may acknowledge the
-	// generation that it holds again whenever its refusals change.
+	// generation that it holds again whenever its refusals change, and reports on
+	// its connections when, and only when, it is asked.
 	Sync(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[SyncRequest, Update], error)
 }
 
@@ -71,7 +72,8 @@ type ConfigPushServer interface {
 	// Sync carries one proxy's session. The proxy opens with a Hello; the
 	// controller answers with a full Update and then with differences, one in
 	// flight at a time; the proxy acknowledges each. A proxy may acknowledge the
-	// generation that it holds again whenever its refusals change.
+	// generation that it holds again whenever its refusals change, and reports on
+	// its connections when, and only when, it is asked.
 	Sync(grpc.BidiStreamingServer[SyncRequest, Update]) error
 	mustEmbedUnimplementedConfigPushServer()
 }
