@@ -6,6 +6,7 @@ package proxy
 import (
 	"slices"
 	"sync"
+	"time"
 
 	pushv1 "github.com/wye-dev/wye/api/push/v1"
 	"github.com/wye-dev/wye/proxy/listener"
@@ -21,6 +22,7 @@ type plane struct {
 	mu      sync.Mutex
 	serving *plan.Plan        // guarded by mu; nil before the first config
 	invalid []*pushv1.Refusal // guarded by mu; what the plan refused
+	tally   tally             // guarded by mu
 }
 
 // Install implements apply.Plane. It is called by one goroutine at a time.
@@ -30,6 +32,9 @@ func (p *plane) Install(config *pushv1.Config) []*pushv1.Refusal {
 	p.serving, p.invalid = next, invalid
 	p.mu.Unlock()
 	p.set.Install(next)
+	p.mu.Lock()
+	p.tally.install(next, time.Now())
+	p.mu.Unlock()
 	return p.Refusals()
 }
 
@@ -39,4 +44,11 @@ func (p *plane) Refusals() []*pushv1.Refusal {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return slices.Concat(p.invalid, p.set.Refusals())
+}
+
+// Report implements apply.Plane.
+func (p *plane) Report(routes []string) []*pushv1.RouteReport {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.tally.report(routes)
 }

@@ -153,7 +153,7 @@ func newServer(o Options, end func()) (*server, error) {
 		source = pushed(o.Config)
 	}
 	s.source = source(Host{
-		Plane:      &plane{set: s.set, builder: plan.Builder{Identities: identities}},
+		Plane:      &plane{set: s.set, builder: plan.Builder{Identities: identities}, tally: tally{metrics: counted}},
 		Identities: identities,
 		Metrics:    s.registry,
 		Draining:   s.draining.Load,

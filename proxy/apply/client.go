@@ -4,7 +4,8 @@
 // Package apply keeps a proxy on the newest config of its fleet. In come the
 // controller's updates, over one stream that is opened again whenever it breaks,
 // and, at the start, the config saved last. Out go whole configs to the data
-// plane, acknowledgements to the controller, and each good config to the disk.
+// plane, acknowledgements and reports that it asks for to the controller, and
+// each good config to the disk.
 // A controller that is away or a file that is broken changes nothing that is
 // served: only an update that says so takes anything out of service.
 package apply
@@ -27,6 +28,9 @@ type Plane interface {
 	Install(config *pushv1.Config) []*pushv1.Refusal
 	// Refusals are those in force now, in a steady order. Safe to call at any time.
 	Refusals() []*pushv1.Refusal
+	// Report says what the connections of the named routes did, of those that are
+	// served. Safe to call at any time.
+	Report(routes []string) []*pushv1.RouteReport
 }
 
 // Options of a Client.
@@ -160,6 +164,7 @@ func (c *Client) hello() *pushv1.Hello {
 		Pod:        c.options.Pod,
 		Version:    c.options.Version,
 		Generation: c.state.config.GetGeneration(),
+		Reports:    true,
 	}
 }
 

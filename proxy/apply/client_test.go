@@ -20,7 +20,7 @@ import (
 func TestSessionOpensWithHelloAndFollowsUpdates(t *testing.T) {
 	p, c := connect(t)
 	s := c.Next(t)
-	want := &pushv1.Hello{Namespace: "ns", Fleet: "edge", Pod: "edge-1", Version: "v0"}
+	want := &pushv1.Hello{Namespace: "ns", Fleet: "edge", Pod: "edge-1", Version: "v0", Reports: true}
 	if diff := cmp.Diff(want, s.Hello, protocmp.Transform()); diff != "" {
 		t.Errorf("hello (-want +got):\n%s", diff)
 	}

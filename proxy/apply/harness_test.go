@@ -20,7 +20,8 @@ import (
 	"github.com/wye-dev/wye/proxy/pushtest"
 )
 
-// plane is a data plane that serves nothing, and refuses what it is told to.
+// plane is a data plane that serves nothing, and refuses what it is told to. It
+// reports one arm of each route that it is asked for.
 type plane struct {
 	mu      sync.Mutex
 	config  *pushv1.Config    // guarded by mu
@@ -38,6 +39,14 @@ func (p *plane) Refusals() []*pushv1.Refusal {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.refused
+}
+
+func (p *plane) Report(routes []string) []*pushv1.RouteReport {
+	var reports []*pushv1.RouteReport
+	for _, name := range routes {
+		reports = append(reports, &pushv1.RouteReport{Name: name, Arms: []*pushv1.ArmReport{{Arm: "a", Opened: 2, Open: 1}}})
+	}
+	return reports
 }
 
 func (p *plane) refuse(r ...*pushv1.Refusal) {

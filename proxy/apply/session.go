@@ -19,8 +19,7 @@ import (
 	pushv1 "github.com/wye-dev/wye/api/push/v1"
 )
 
-// sendTimeout bounds the time in which the controller must take in an
-// acknowledgement.
+// sendTimeout bounds the time in which the controller must take in a message.
 const sendTimeout = 10 * time.Second
 
 var errStuck = errors.New("the controller takes no messages")
@@ -97,6 +96,9 @@ func (s *session) step(ctx context.Context, events <-chan event) error {
 			s.client.connected()
 			return nil
 		}
+		if question := e.update.GetReportRequest(); question != nil {
+			return s.report(question)
+		}
 		return s.update(e.update)
 	case <-s.client.recheck:
 		return s.recheck()
@@ -130,6 +132,13 @@ func (s *session) recheck() error {
 	s.client.options.Log.Info("refusals changed", "before", len(s.acked.GetRefused()), "now", len(again.GetRefused()))
 	s.client.logRefused(again.GetRefused())
 	return s.ack(again)
+}
+
+// report answers a question about connections.
+func (s *session) report(question *pushv1.ReportRequest) error {
+	answer := limited(s.client.options.Plane.Report(question.GetRoutes()), maxReport)
+	answer.Id = question.GetId()
+	return s.send(&pushv1.SyncRequest{Message: &pushv1.SyncRequest_Report{Report: answer}})
 }
 
 func (s *session) ack(a *pushv1.Ack) error {

@@ -123,7 +123,10 @@ func (c *Controller) Sync(stream grpc.BidiStreamingServer[pushv1.SyncRequest, pu
 	if err := stream.SendHeader(nil); err != nil {
 		return err
 	}
-	s := &Session{Hello: first.GetHello(), stream: stream, acks: make(chan *pushv1.Ack, 1024), end: make(chan error, 1)}
+	s := &Session{
+		Hello: first.GetHello(), stream: stream, end: make(chan error, 1),
+		acks: make(chan *pushv1.Ack, 1024), reports: make(chan *pushv1.Report, 1024),
+	}
 	c.Sessions <- s
 	return s.run()
 }
@@ -147,12 +150,13 @@ func (c *Controller) admit(stream grpc.ServerStream) error {
 type Session struct {
 	Hello *pushv1.Hello
 
-	stream grpc.BidiStreamingServer[pushv1.SyncRequest, pushv1.Update]
-	acks   chan *pushv1.Ack
-	end    chan error
+	stream  grpc.BidiStreamingServer[pushv1.SyncRequest, pushv1.Update]
+	acks    chan *pushv1.Ack
+	reports chan *pushv1.Report
+	end     chan error
 }
 
-// run takes in acknowledgements until the proxy is gone or End is called.
+// run takes in acknowledgements and reports until the proxy is gone or End is called.
 func (s *Session) run() error {
 	gone := make(chan error, 1)
 	go func() {
@@ -162,7 +166,11 @@ func (s *Session) run() error {
 				gone <- err
 				return
 			}
-			s.acks <- m.GetAck()
+			if report := m.GetReport(); report != nil {
+				s.reports <- report
+			} else {
+				s.acks <- m.GetAck()
+			}
 		}
 	}()
 	select {
@@ -204,5 +212,18 @@ func (s *Session) Push(t testing.TB, u *pushv1.Update) *pushv1.Ack {
 		if ack := s.Ack(t); ack.GetGeneration() == u.GetGeneration() {
 			return ack
 		}
+	}
+}
+
+// Ask asks for a report and waits for it.
+func (s *Session) Ask(t testing.TB, question *pushv1.ReportRequest) *pushv1.Report {
+	t.Helper()
+	s.Send(t, &pushv1.Update{ReportRequest: question})
+	select {
+	case report := <-s.reports:
+		return report
+	case <-time.After(Patience):
+		t.Fatal("no report came")
+		return nil
 	}
 }

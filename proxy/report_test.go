@@ -1,0 +1,102 @@
+// Copyright The Wye Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package proxy_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	pushv1 "github.com/wye-dev/wye/api/push/v1"
+	"github.com/wye-dev/wye/proxy/pushtest"
+)
+
+// armCounts are what a report says of an arm.
+type armCounts struct{ Opened, Open uint64 }
+
+// counts asks about the route ns/r, which is served, and one that is not.
+func counts(t *testing.T, s *pushtest.Session) (hash string, since time.Time, arms map[string]armCounts) {
+	t.Helper()
+	report := s.Ask(t, &pushv1.ReportRequest{Id: 1, Routes: []string{"ns/r", "ns/other"}})
+	if len(report.GetRoutes()) != 1 || report.GetRoutes()[0].GetName() != "ns/r" {
+		t.Fatalf("report is %v", report)
+	}
+	r := report.GetRoutes()[0]
+	arms = map[string]armCounts{}
+	for _, a := range r.GetArms() {
+		arms[a.GetArm()] = armCounts{a.GetOpened(), a.GetOpen()}
+	}
+	return r.GetHash(), r.GetSince().AsTime(), arms
+}
+
+// split is a route that goes to arms by weight, in a form of that hash.
+func split(hash, listener string, weights map[string]float64) *pushv1.Route {
+	union := &pushv1.Union{}
+	for arm, weight := range weights {
+		union.Trees = append(union.Trees, &pushv1.Weighted{Weight: weight, Tree: &pushv1.Tree{
+			Kind: &pushv1.Tree_Leaf{Leaf: &pushv1.Leaf{Arm: arm, Pool: arm}},
+		}})
+	}
+	return &pushv1.Route{Name: "ns/r", Listener: listener, Hash: hash, Tree: &pushv1.Tree{Kind: &pushv1.Tree_Union{Union: union}}}
+}
+
+// A report counts from the time when the route took its form: a change of weights
+// begins anew, a change of endpoints does not.
+func TestReportsCountConnectionsSinceTheRouteHasItsForm(t *testing.T) {
+	w := newWorld(t)
+	w.run(t)
+	one, port := backend(t, "one"), freePort(t)
+	s := w.Next(t)
+	s.Push(t, &pushv1.Update{
+		Generation: 1, Full: true,
+		Listeners: []*pushv1.Listener{{Name: "tcp/1", Port: port}},
+		Routes:    []*pushv1.Route{split("nine", "tcp/1", map[string]float64{"a": 9, "b": 1})},
+		Pools:     []*pushv1.Pool{{Name: "a", Endpoints: []*pushv1.Endpoint{one}}, {Name: "b", Endpoints: []*pushv1.Endpoint{one}}},
+	})
+	for range 10 {
+		reach(t, port, "one")
+	}
+	hash, since, arms := counts(t, s)
+	if diff := cmp.Diff(map[string]armCounts{"a": {9, 9}, "b": {1, 1}}, arms); diff != "" || hash != "nine" {
+		t.Errorf("nine to one, of form %q (-want +got):\n%s", hash, diff)
+	}
+
+	s.Push(t, &pushv1.Update{Generation: 2, Pools: []*pushv1.Pool{{Name: "b", Endpoints: []*pushv1.Endpoint{backend(t, "two")}}}})
+	if _, again, arms := counts(t, s); !again.Equal(since) || arms["a"].Opened != 9 {
+		t.Errorf("another endpoint began the count anew: since %s, was %s; %v", again, since, arms)
+	}
+
+	s.Push(t, &pushv1.Update{Generation: 3, Routes: []*pushv1.Route{split("b", "tcp/1", map[string]float64{"b": 1})}})
+	reach(t, port, "two")
+	hash, again, arms := counts(t, s)
+	if diff := cmp.Diff(map[string]armCounts{"a": {0, 9}, "b": {1, 2}}, arms); diff != "" || hash != "b" {
+		t.Errorf("all to b, of form %q (-want +got):\n%s", hash, diff)
+	}
+	if !again.After(since) {
+		t.Errorf("the form is in force since %s, the one before since %s", again, since)
+	}
+}
+
+func TestConnectionsThatReachNobodyAreNotOpened(t *testing.T) {
+	w := newWorld(t)
+	w.run(t)
+	one, port := backend(t, "one"), freePort(t)
+	dead := &pushv1.Endpoint{Address: "127.0.0.1", Port: freePort(t)}
+	redistribute := split("x", "tcp/1", map[string]float64{"alive": 1, "dead": 1})
+	redistribute.OnUnavailable = pushv1.OnUnavailable_ON_UNAVAILABLE_REDISTRIBUTE
+	s := w.Next(t)
+	s.Push(t, &pushv1.Update{
+		Generation: 1, Full: true,
+		Listeners: []*pushv1.Listener{{Name: "tcp/1", Port: port}},
+		Routes:    []*pushv1.Route{redistribute},
+		Pools:     []*pushv1.Pool{{Name: "alive", Endpoints: []*pushv1.Endpoint{one}}, {Name: "dead", Endpoints: []*pushv1.Endpoint{dead}}},
+	})
+	for range 4 {
+		reach(t, port, "one")
+	}
+	if _, _, arms := counts(t, s); cmp.Diff(map[string]armCounts{"alive": {4, 4}, "dead": {}}, arms) != "" {
+		t.Errorf("arms are %v, want 4 on the one that is alive", arms)
+	}
+}
