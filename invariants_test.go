@@ -45,7 +45,8 @@ var flow = map[string][]string{
 	// The control plane.
 	"controllers/watch":            {"api/v1alpha1", "controllers/translate", "dtab", "namer"},
 	"controllers/translate":        {"api/push/v1", "api/v1alpha1", "dtab", "dtab/lint", "namer"},
-	"controllers/publish":          {"api/push/v1", "controllers/publish/authn", "controllers/publish/pki"},
+	"controllers/observe":          {},
+	"controllers/publish":          {"api/push/v1", "controllers/observe", "controllers/publish/authn", "controllers/publish/pki"},
 	"controllers/publish/authn":    {},
 	"controllers/publish/pki":      {},
 	"controllers/status":           {"api/push/v1", "api/v1alpha1", "controllers/fleet", "controllers/publish", "controllers/translate"},
@@ -55,7 +56,7 @@ var flow = map[string][]string{
 	"controllers/webhook":          {"api/v1alpha1", "controllers/translate", "dtab/lint"},
 	"controllers": {
 		"api/push/v1", "api/v1alpha1", "dtab", "namer", "namer/fs", "namer/inet", "namer/k8s", "namerd/kubernetes",
-		"controllers/watch", "controllers/translate", "controllers/publish", "controllers/publish/authn",
+		"controllers/watch", "controllers/translate", "controllers/observe", "controllers/publish", "controllers/publish/authn",
 		"controllers/publish/pki", "controllers/status", "controllers/fleet", "controllers/fleet/deployment",
 		"controllers/fleet/process", "controllers/webhook",
 	},
@@ -101,8 +102,8 @@ var flow = map[string][]string{
 	"cli/explain":  {"controllers/translate", "dtab"},
 	"cli/world":    {"cli/explain", "dtab", "namer", "namer/k8s"},
 	"cli": {
-		"api/v1alpha1", "cli/explain", "cli/namerctl", "cli/tables", "cli/world", "controllers/translate",
-		"controllers/watch", "dtab", "dtab/lint",
+		"api/v1alpha1", "cli/explain", "cli/namerctl", "cli/tables", "cli/world", "controllers/observe",
+		"controllers/translate", "controllers/watch", "dtab", "dtab/lint",
 	},
 
 	// Programs.

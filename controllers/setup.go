@@ -34,6 +34,7 @@ import (
 	"github.com/wye-dev/wye/controllers/fleet"
 	"github.com/wye-dev/wye/controllers/fleet/deployment"
 	"github.com/wye-dev/wye/controllers/fleet/process"
+	"github.com/wye-dev/wye/controllers/observe"
 	"github.com/wye-dev/wye/controllers/publish"
 	"github.com/wye-dev/wye/controllers/publish/authn"
 	"github.com/wye-dev/wye/controllers/publish/pki"
@@ -81,6 +82,9 @@ type Options struct {
 	StateDir        string // with RuntimeProcess; empty: a temporary directory
 	ProxyBind       string // with RuntimeProcess: address on which proxies accept
 	FSRoot          string // directory behind /#/io.l5d.fs; empty: none
+	// InspectBindAddress is the HOST:PORT, on loopback, that tells what the proxies
+	// saw; empty: none.
+	InspectBindAddress string
 	// WebhookBindAddress is the HOST:PORT on which admission listens; empty: not
 	// at all. If HOST is an address, the serving certificate is for it too.
 	WebhookBindAddress string
@@ -210,7 +214,23 @@ func (o *operator) setupPush(ctx context.Context) error {
 		o.mgr.Add(everywhere(listening("config push", o.PushBindAddress, server.Run))),
 		o.mgr.Add(onLeader(server.Lead)),
 		o.mgr.Add(onLeader(o.followCA)),
+		o.setupInspection(server),
 	)
+}
+
+// setupInspection makes the interface by which people learn what the proxies saw,
+// unless there is to be none. Every replica serves it: one that does not lead
+// has no proxies to ask, and says so.
+func (o *operator) setupInspection(asker observe.Asker) error {
+	switch {
+	case o.InspectBindAddress == "":
+		return nil
+	case !kubernetes.Loopback(o.InspectBindAddress):
+		return fmt.Errorf("serve --inspect-bind-address: %s is not on loopback, and whoever reaches it may read", o.InspectBindAddress)
+	}
+	return o.mgr.Add(everywhere(listening("inspection", o.InspectBindAddress, func(ctx context.Context, ln net.Listener) error {
+		return observe.Serve(ctx, ln, asker)
+	})))
 }
 
 // listening is to listen on a TCP address and serve there.

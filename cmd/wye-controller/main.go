@@ -46,6 +46,7 @@ type usageError struct{ error }
 // settings are the flags.
 type settings struct {
 	controllers.Options
+	inspectAddress string
 	leaderElect    bool
 	metricsAddress string
 	metricsSecure  bool
@@ -94,6 +95,7 @@ func (s *settings) addFlags(c *cobra.Command) {
 	f.StringVar(&s.NamerdBindAddress, "namerd-bind-address", "", "`address` of namerd's HTTP interface, usually 127.0.0.1:4180; any but a loopback address is served over TLS (default: none)")
 	f.StringVar(&s.NamerdNamespace, "namerd-namespace", "default", "`namespace` of the Dtabs that namerd's clients name without one")
 	f.StringVar(&s.WebhookBindAddress, "webhook-bind-address", "", "`address` on which the validating webhook listens (default: none)")
+	f.StringVar(&s.inspectAddress, "inspect-bind-address", "127.0.0.1:4191", "loopback `address` where kubectl wye status learns what the proxies saw, 0 for none")
 	f.BoolVar(&s.leaderElect, "leader-elect", false, "elect a leader among several replicas; without it, run only one")
 	f.StringVar(&s.metricsAddress, "metrics-bind-address", "127.0.0.1:8080", "`address` for /metrics, 0 for none")
 	f.BoolVar(&s.metricsSecure, "metrics-secure", true, "serve /metrics over TLS to those whom the cluster permits; false is for loopback")
@@ -122,6 +124,9 @@ func run(ctx context.Context, s settings) error {
 	}
 
 	// 3. The pipeline.
+	if s.inspectAddress != "0" {
+		s.InspectBindAddress = s.inspectAddress
+	}
 	if err := controllers.Setup(ctx, mgr, s.Options); err != nil {
 		return err
 	}

@@ -4,7 +4,8 @@
 // Package publish holds the newest config of every fleet and brings it to the
 // fleet's proxies. Configs go in whole, by Book.Publish; out go differences over
 // one gRPC stream per proxy, one update in flight each; what comes back are
-// acknowledgements, which Book.Progress sums up. It never decides what a config says.
+// acknowledgements, which Book.Progress sums up, and, when somebody asks, what the
+// proxies' connections do (Server.Observe). It never decides what a config says.
 package publish
 
 import (
@@ -32,6 +33,7 @@ type Book struct {
 
 	mu    sync.Mutex                     // guards pages and what is in them; held for short, without IO
 	pages map[types.NamespacedName]*page // fleet -> page
+	asked uint64                         // inquiries so far
 }
 
 // page is what the book knows of one fleet.

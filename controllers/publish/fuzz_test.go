@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	pushv1 "github.com/wye-dev/wye/api/push/v1"
 )
@@ -38,12 +39,19 @@ func FuzzMessages(f *testing.F) {
 	f.Add(frame(hi, ack(1, "tcp/1001", "shop/a", "p1"), ack(1), hi))
 	f.Add(frame(hi, &pushv1.SyncRequest{}, ack(1<<63)))
 	f.Add(frame(ack(0)))
+	reporter := hello("edge-0")
+	reporter.Reports = true
+	f.Add(frame(&pushv1.SyncRequest{Message: &pushv1.SyncRequest_Hello{Hello: reporter}},
+		&pushv1.SyncRequest{Message: &pushv1.SyncRequest_Report{Report: &pushv1.Report{Id: 1, Routes: []*pushv1.RouteReport{
+			{Name: "shop/a", Hash: "x", Since: timestamppb.Now(), Arms: []*pushv1.ArmReport{{Arm: "p1", Opened: 1 << 63, Open: 1}}},
+		}}}}))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		b := NewBook(quiet)
 		server, err := NewServer(Options{Book: b})
 		must(t, err)
 		b.Publish(edge, two())
 		var s *session
+		var asked []*inquiry
 		for len(data) > 0 {
 			n := min(int(data[0]), len(data)-1)
 			request := &pushv1.SyncRequest{}
@@ -57,10 +65,19 @@ func FuzzMessages(f *testing.F) {
 					return
 				}
 				s = b.join(hello)
+				asked = b.inquire("shop", "")
 			} else if server.take(s, request) != nil {
 				return
 			}
 			b.next(s)
+			b.next(s)
+			for _, q := range asked {
+				for _, r := range q.result() {
+					if len(r.Behind)+len(r.Silent)+r.Counted != len(q.sessions) {
+						t.Fatalf("%d proxies were asked about %s: %+v", len(q.sessions), r.Name, r)
+					}
+				}
+			}
 			for _, p := range b.Progress(edge).Proxies {
 				if p.Acked > 1 {
 					t.Fatalf("%s has confirmed generation %d of 1", p.Pod, p.Acked)

@@ -24,9 +24,10 @@ import (
 )
 
 const (
-	maxRequest     = 4 << 20          // bytes of a hello or ack: thousands of refusals
+	maxRequest     = 4 << 20          // bytes of a hello, ack or report: thousands of refusals
 	maxHeader      = 32 << 10         // bytes of a call's metadata, of which the token is most
 	maxStreams     = 4                // open at once on one connection
+	maxInquiries   = 8                // at once; more wait
 	handshakeLimit = 10 * time.Second // for TLS and HTTP/2 to be up
 	idleLimit      = 30 * time.Second // of a connection without a stream
 	stopLimit      = 5 * time.Second  // for ended sessions to reach their proxies when the server stops
@@ -62,6 +63,8 @@ type Options struct {
 	// MaxStrangers bounds the connections open at once on which nobody has proved
 	// yet who they are; more are closed at once. 0 stands for 512.
 	MaxStrangers int
+	// ReportTimeout is how long proxies may take to answer a question. 0 stands for 1 s.
+	ReportTimeout time.Duration
 }
 
 // Server serves the ConfigPush service out of a Book.
@@ -69,8 +72,9 @@ type Server struct {
 	pushv1.UnimplementedConfigPushServer
 
 	Options
-	metrics *metrics
-	gate    gate
+	metrics   *metrics
+	gate      gate
+	inquiring chan struct{} // has a token for each call of Observe that asks
 }
 
 // NewServer makes a server and registers its metrics. It turns every proxy away
@@ -80,7 +84,8 @@ func NewServer(o Options) (*Server, error) {
 	o.PingEvery = cmp.Or(o.PingEvery, 15*time.Second)
 	o.PingTimeout = cmp.Or(o.PingTimeout, 25*time.Second)
 	o.MaxStrangers = cmp.Or(o.MaxStrangers, 512)
-	s := &Server{Options: o, metrics: newMetrics()}
+	o.ReportTimeout = cmp.Or(o.ReportTimeout, time.Second)
+	s := &Server{Options: o, metrics: newMetrics(), inquiring: make(chan struct{}, maxInquiries)}
 	if o.Metrics == nil {
 		return s, nil
 	}

@@ -32,9 +32,10 @@ type session struct {
 	fleet        types.NamespacedName
 	pod, version string
 	held         uint64 // generation of the proxy's last good config, 0 for none
+	reports      bool   // the proxy answers questions
 	joined       time.Time
 
-	woken chan struct{} // holds one token when there may be an update to send
+	woken chan struct{} // holds one token when there may be something to send
 	ended chan struct{} // closed when the book ends the session; reason is set before
 	// reason is the gRPC status with which the session ends.
 	reason error
@@ -43,6 +44,8 @@ type session struct {
 	confirmed *edition
 	inFlight  *edition
 	refused   map[resource]*pushv1.Refusal // replaced, never changed
+	questions []*inquiry                   // to be asked; at most maxInquiries of these and asked
+	asked     map[uint64]*inquiry          // id -> inquiry that the proxy has not answered
 }
 
 // join opens the session of a proxy, and ends the one that its pod had before.
@@ -52,6 +55,8 @@ func (b *Book) join(hello *pushv1.Hello) *session {
 		pod:     hello.GetPod(),
 		version: hello.GetVersion(),
 		held:    hello.GetGeneration(),
+		reports: hello.GetReports(),
+		asked:   map[uint64]*inquiry{},
 		joined:  time.Now(),
 		woken:   make(chan struct{}, 1),
 		ended:   make(chan struct{}),
@@ -85,20 +90,32 @@ func (b *Book) leave(s *session) {
 	}
 }
 
-// next gives the update to send now, nil when there is none: the proxy has the
-// newest, or still owes an ack, or nothing is published. It takes one caller at
-// a time; woken tells when to ask again.
+// next gives the update to send now, or else a question, nil when there is
+// neither: the proxy has the newest, or still owes an ack, or nothing is published.
+// It takes one caller at a time; woken tells when to ask again.
 func (b *Book) next(s *session) *pushv1.Update {
 	b.mu.Lock()
 	p, ok := b.pages[s.fleet]
 	if !ok || p.sessions[s.pod] != s || s.inFlight != nil || p.newest == s.confirmed {
-		b.mu.Unlock()
-		return nil
+		defer b.mu.Unlock()
+		return s.nextQuestion()
 	}
 	base, next := s.confirmed, p.newest
 	s.inFlight = next
 	b.mu.Unlock()
 	return difference(base, next) // editions are immutable
+}
+
+// nextQuestion gives the question to ask now, nil when there is none. Called with
+// Book.mu held.
+func (s *session) nextQuestion() *pushv1.Update {
+	if len(s.questions) == 0 {
+		return nil
+	}
+	q := s.questions[0]
+	s.questions = s.questions[1:]
+	s.asked[q.question.GetId()] = q
+	return &pushv1.Update{ReportRequest: q.question}
 }
 
 // acknowledge takes a proxy's ack. confirmed tells whether it settled the update

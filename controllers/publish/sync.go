@@ -39,7 +39,7 @@ func (s *Server) Sync(stream pushv1.ConfigPush_SyncServer) error {
 	return err
 }
 
-// serve moves updates out and acks in until one side ends the session. A stream
+// serve moves messages out and in until one side ends the session. A stream
 // to a proxy that does not read blocks its sender; therefore sending and
 // receiving have goroutines of their own, which end as soon as serve returns,
 // because gRPC then ends the stream.
@@ -57,7 +57,7 @@ func (s *Server) serve(stream pushv1.ConfigPush_SyncServer, session *session, un
 	}
 }
 
-// send sends updates as the book has them.
+// send sends updates and questions as the book has them.
 func (s *Server) send(stream pushv1.ConfigPush_SyncServer, session *session) error {
 	for {
 		select {
@@ -65,22 +65,26 @@ func (s *Server) send(stream pushv1.ConfigPush_SyncServer, session *session) err
 		case <-stream.Context().Done():
 			return stream.Context().Err()
 		}
-		update := s.Book.next(session)
-		if update == nil {
-			continue
+		for message := s.Book.next(session); message != nil; message = s.Book.next(session) {
+			if err := s.sendOne(stream, session, message); err != nil {
+				return err
+			}
 		}
-		err := stream.Send(update)
-		if status.Code(err) == codes.ResourceExhausted {
-			s.Log.Error(err, "config is too large to send", "fleet", session.fleet.String(), "limit", pushv1.MaxConfig)
-		}
-		if err != nil {
-			return err
-		}
-		s.metrics.pushes.Inc()
 	}
 }
 
-// receive takes acks until the proxy ends the session.
+func (s *Server) sendOne(stream pushv1.ConfigPush_SyncServer, session *session, message *pushv1.Update) error {
+	err := stream.Send(message)
+	if status.Code(err) == codes.ResourceExhausted {
+		s.Log.Error(err, "config is too large to send", "fleet", session.fleet.String(), "limit", pushv1.MaxConfig)
+	}
+	if err == nil && message.GetReportRequest() == nil {
+		s.metrics.pushes.Inc()
+	}
+	return err
+}
+
+// receive takes acks and reports until the proxy ends the session.
 func (s *Server) receive(stream pushv1.ConfigPush_SyncServer, session *session) error {
 	for {
 		request, err := stream.Recv()
@@ -108,6 +112,8 @@ func (s *Server) take(session *session, request *pushv1.SyncRequest) error {
 			s.metrics.took.Observe(took.Seconds())
 		}
 		return err
+	case *pushv1.SyncRequest_Report:
+		s.Book.report(session, m.Report)
 	}
 	return nil
 }

@@ -121,12 +121,13 @@ In another terminal, from here:
   redis-cli -p 7474 incr hello                        # through the proxies
   kubectl apply -f %s/03-quarter.yaml   # a quarter to redis2
   kubectl get tcproute redis -o wide
+  bin/kubectl-wye status redis -w --controller-url http://%s   # and what connections do
   kubectl edit dtab default                           # whatever you like
   rm %s/redis2     # a name that ceases to exist
 
 redis1 is at %s, redis2 at %s. Logs are in %s.
 Press Ctrl-C to stop it all.
-`, entrance, s.kube.Kubeconfig, manifests, s.disco(), s.servers[0].address, s.servers[1].address, s.dir)
+`, entrance, s.kube.Kubeconfig, manifests, s.inspection, s.disco(), s.servers[0].address, s.servers[1].address, s.dir)
 	select {
 	case <-ctx.Done():
 		return nil

@@ -36,6 +36,7 @@ type stage struct {
 	client     client.Client
 	servers    []server
 	controller *exec.Cmd
+	inspection string     // HOST:PORT where the controller says what the proxies saw
 	exited     chan error // of the controller
 }
 
@@ -102,6 +103,9 @@ func (s *stage) startController(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if s.inspection, err = freeAddress(); err != nil {
+		return err
+	}
 	log, err := os.Create(filepath.Join(s.dir, "controller.log"))
 	if err != nil {
 		return err
@@ -111,7 +115,8 @@ func (s *stage) startController(ctx context.Context) error {
 		"--runtime=process", "--proxy-binary=bin/wye-proxy", "--kubeconfig="+kubeconfig,
 		"--state-dir="+filepath.Join(s.dir, "proxies"), "--fs-root="+s.disco(),
 		"--push-bind-address="+push, "--push-address="+push,
-		"--metrics-bind-address=0", "--health-probe-bind-address=0", "--log-format=text")
+		"--metrics-bind-address=0", "--health-probe-bind-address=0", "--inspect-bind-address="+s.inspection,
+		"--log-format=text")
 	s.controller.Stdout, s.controller.Stderr = log, log
 	s.controller.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // an interrupt of the demo is the demo's to pass on
 	if err := s.controller.Start(); err != nil {

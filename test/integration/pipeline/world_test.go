@@ -38,6 +38,7 @@ type world struct {
 	controller *exec.Cmd        // nil when it does not run
 	exited     chan error       // of the controller
 	metrics    string           // HOST:PORT of the controller's /metrics
+	inspection string           // HOST:PORT where the controller says what the proxies saw
 }
 
 // newWorld starts it all. What it started before an error is in the world that
@@ -158,6 +159,9 @@ func (w *world) startController() error {
 	if w.metrics, err = freeAddress(); err != nil {
 		return err
 	}
+	if w.inspection, err = freeAddress(); err != nil {
+		return err
+	}
 	log, err := os.OpenFile(w.log(), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {
 		return err
@@ -168,7 +172,8 @@ func (w *world) startController() error {
 		"--state-dir="+filepath.Join(w.dir, "proxies"), "--fs-root="+w.disco(),
 		"--push-bind-address="+push, "--push-address="+push,
 		"--metrics-bind-address="+w.metrics, "--metrics-secure=false",
-		"--health-probe-bind-address=0", "--log-format=text", "--log-level=debug")
+		"--health-probe-bind-address=0", "--inspect-bind-address="+w.inspection,
+		"--log-format=text", "--log-level=debug")
 	cmd.Stdout, cmd.Stderr = log, log
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("start the controller: %w", err)
