@@ -23,7 +23,8 @@ const fieldOwner = "kubectl-wye"
 // cluster is the API server that kubectl would speak to.
 type cluster struct {
 	client.WithWatch
-	namespace string // that the user works in
+	namespace string       // that the user works in
+	config    *rest.Config // by which it is reached
 }
 
 // connect prepares to speak to the cluster; it does not do so yet.
@@ -49,7 +50,7 @@ func (p *program) connect() (cluster, error) {
 	if err != nil {
 		return cluster{}, fmt.Errorf("connect to %s: %w", config.Host, err)
 	}
-	return cluster{WithWatch: c, namespace: namespace}, nil
+	return cluster{WithWatch: c, namespace: namespace, config: config}, nil
 }
 
 // configured finds out whether any cluster is configured: without one, kubectl

@@ -32,6 +32,7 @@ func TestCluster(t *testing.T) {
 		}
 	})
 	t.Run("watching", func(t *testing.T) { testWatching(t, server) })
+	t.Run("watching proxies", func(t *testing.T) { testWatchingProxies(t, server) })
 	// Scripts are run in parallel, after this function; t.Run waits for them.
 	t.Run("scripts", func(t *testing.T) {
 		testscript.Run(t, testscript.Params{
@@ -109,6 +110,7 @@ func inNamespace(t *testing.T, server *kube.Env, env *testscript.Env) error {
 	}
 	env.Setenv("KUBECONFIG", file)
 	env.Setenv("NAMESPACE", namespace)
+	env.Setenv("CONTROLLER", startObserved(t, observed{}))
 	if out, err := server.Kubectl(t.Context(), "create", "namespace", namespace).CombinedOutput(); err != nil {
 		return fmt.Errorf("%w: %s", err, out)
 	}
