@@ -25,6 +25,7 @@ func TestWye(t *testing.T) {
 	}{
 		{"AsAUserSeesIt", (*world).testView},
 		{"Story", (*world).testStory},
+		{"Observed", (*world).testObserved},
 		{"EndpointsFollow", (*world).testEndpoints},
 		{"LeaderFailsOver", (*world).testFailover},
 		{"ControllerAway", (*world).testAway},

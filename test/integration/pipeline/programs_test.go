@@ -17,8 +17,8 @@ import (
 
 const root = "../../.." // of the repository
 
-// programs gives the directory of wye-controller and wye-proxy: bin/ of the
-// repository, if both are there and nothing that they are built from is newer
+// programs gives the directory of the programs that the tests start: bin/ of the
+// repository, if all are there and nothing that they are built from is newer
 // (`make test` sees to that), or else dir, where they are built.
 //
 // Looking at all sources has a second use: go test then knows that the results
@@ -32,10 +32,16 @@ func programs(ctx context.Context, dir string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if newer(filepath.Join(bin, "wye-controller"), newest) && newer(filepath.Join(bin, "wye-proxy"), newest) {
+	names := []string{"wye-controller", "wye-proxy", "kubectl-wye"}
+	old := func(name string) bool { return !newer(filepath.Join(bin, name), newest) }
+	if !slices.ContainsFunc(names, old) {
 		return bin, nil
 	}
-	build := exec.CommandContext(ctx, "go", "build", "-o", dir+string(filepath.Separator), "./cmd/wye-controller", "./cmd/wye-proxy")
+	args := []string{"build", "-o", dir + string(filepath.Separator)}
+	for _, name := range names {
+		args = append(args, "./cmd/"+name)
+	}
+	build := exec.CommandContext(ctx, "go", args...)
 	build.Dir = root
 	if out, err := build.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("build the programs: %w\n%s", err, out)
