@@ -33,6 +33,7 @@ func TestCluster(t *testing.T) {
 	})
 	t.Run("watching", func(t *testing.T) { testWatching(t, server) })
 	t.Run("watching proxies", func(t *testing.T) { testWatchingProxies(t, server) })
+	t.Run("forwarding", func(t *testing.T) { testForwarding(t, server) })
 	// Scripts are run in parallel, after this function; t.Run waits for them.
 	t.Run("scripts", func(t *testing.T) {
 		testscript.Run(t, testscript.Params{
