@@ -28,27 +28,38 @@ type shiftFlags struct {
 	timeout time.Duration
 	wait    bool
 	force   bool
+	release bool
 }
 
 func (p *program) shiftCommand() *cobra.Command {
 	var f shiftFlags
 	c := &cobra.Command{
-		Use:   "shift tcproute/NAME BACKEND=WEIGHT...",
+		Use:   "shift tcproute/NAME BACKEND=WEIGHT... | --release",
 		Short: "Move new connections from one backend of a route to another",
 		Long: `Give backends of a TCPRoute other weights, and wait until every proxy deals its
 connections out by them. Established connections stay where they are. Backends that
 are not named keep their weights.
 
 The weights are written by server-side apply with the field owner kubectl-wye, which
-owns them from then on. Weights that somebody else owns are left alone, and it says
-whose they are; --force-conflicts takes them over.`,
+owns them from then on: who applies a manifest with other weights is told so. Weights
+that somebody else owns are left alone, and it says whose they are; --force-conflicts
+takes them over.
+
+--release gives up what kubectl-wye owns. Weights that the manifest has as well stay
+as they are; those that it does not have are 1 from then on.`,
 		Example: `  # One new connection in ten to redis2
   kubectl wye shift tcproute/redis redis1=90 redis2=10
 
   # All of them, in a pipeline that must not wait long
-  kubectl wye shift tcproute/redis redis1=0 redis2=1 --timeout 30s`,
+  kubectl wye shift tcproute/redis redis1=0 redis2=1 --timeout 30s
+
+  # The same weights are in the manifest now, which is to own them alone
+  kubectl apply --server-side -f redis.yaml && kubectl wye shift tcproute/redis --release`,
 		Args: func(_ *cobra.Command, args []string) error {
-			if len(args) < 2 {
+			switch {
+			case f.release && len(args) != 1:
+				return usageError{errors.New("with --release, name a TCPRoute and no weights, such as tcproute/redis")}
+			case !f.release && len(args) < 2:
 				return usageError{errors.New("name a TCPRoute and weights, such as tcproute/redis redis1=90 redis2=10")}
 			}
 			return nil
@@ -59,6 +70,8 @@ whose they are; --force-conflicts takes them over.`,
 	c.Flags().DurationVar(&f.timeout, "timeout", time.Minute, "how long to wait for the proxies")
 	c.Flags().BoolVar(&f.wait, "wait", true, "wait until every proxy has the weights")
 	c.Flags().BoolVar(&f.force, "force-conflicts", false, "take over weights that somebody else owns")
+	c.Flags().BoolVar(&f.release, "release", false, "give up the weights that earlier shifts own")
+	c.MarkFlagsMutuallyExclusive("release", "force-conflicts")
 	return c
 }
 
@@ -72,7 +85,7 @@ func (p *program) shift(ctx context.Context, f shiftFlags, args []string) error 
 	if err != nil {
 		return err
 	}
-	// 2. Whether the route can do that.
+	// 2. The route.
 	c, err := p.connect()
 	if err != nil {
 		return err
@@ -81,11 +94,13 @@ func (p *program) shift(ctx context.Context, f shiftFlags, args []string) error 
 	if err := c.Get(ctx, client.ObjectKey{Namespace: c.namespace, Name: name}, &r); err != nil {
 		return err
 	}
-	if err := shiftable(&r, asked); err != nil {
-		return err
-	}
 	// 3. The weights.
-	generation, err := c.applyWeights(ctx, &r, asked, f.force)
+	var generation int64
+	if f.release {
+		generation, err = c.releaseWeights(ctx, &r)
+	} else if err = shiftable(&r, asked); err == nil {
+		generation, err = c.applyWeights(ctx, &r, asked, f.force)
+	}
 	if err != nil {
 		return err
 	}
@@ -116,12 +131,13 @@ func parseWeights(args []string) (map[string]int32, error) {
 
 // shiftable finds out whether a route has the backends, and a use for the weights.
 func shiftable(r *v1alpha1.TCPRoute, asked map[string]int32) error {
-	if len(r.Spec.Backends) == 0 {
+	arms := r.Spec.Arms()
+	if len(arms) == 0 {
 		return fmt.Errorf("tcproute/%s goes to a name, %s: the weights are in the rules; change them there, as in kubectl wye dtab --help", r.Name, destination(r))
 	}
 	var names, unknown []string
 	total := int64(0)
-	for _, b := range r.Spec.Backends {
+	for _, b := range arms {
 		names = append(names, b.Name)
 		weight, ok := asked[b.Name]
 		if !ok {
@@ -220,7 +236,7 @@ func (p *program) completeShift(c *cobra.Command, args []string, typed string) (
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
 	var names []string
-	for _, b := range routes[0].Spec.Backends {
+	for _, b := range routes[0].Spec.Arms() {
 		names = append(names, b.Name+"=")
 	}
 	return names, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace

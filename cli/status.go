@@ -160,7 +160,7 @@ func (c cluster) routes(ctx context.Context, name string) ([]v1alpha1.TCPRoute, 
 }
 
 func destination(r *v1alpha1.TCPRoute) string {
-	if len(r.Spec.Backends) > 0 {
+	if len(r.Spec.Arms()) > 0 {
 		return "backends by weight"
 	}
 	return fmt.Sprintf("%s by dtab/%s", r.Spec.Dst, watch.DtabOf(r).Name)

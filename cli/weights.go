@@ -27,7 +27,7 @@ func (c cluster) applyWeights(ctx context.Context, r *v1alpha1.TCPRoute, asked m
 		return 0, err
 	}
 	var backends []any
-	for _, b := range r.Spec.Backends {
+	for _, b := range r.Spec.Arms() { // to apply others would keep them for ever
 		weight, ok := asked[b.Name]
 		if !ok && slices.Contains(owned, b.Name) {
 			// Not to apply again what one owns is to take it away.
@@ -37,27 +37,47 @@ func (c cluster) applyWeights(ctx context.Context, r *v1alpha1.TCPRoute, asked m
 			backends = append(backends, map[string]any{"name": b.Name, "weight": int64(weight)})
 		}
 	}
-	u := &unstructured.Unstructured{Object: map[string]any{
-		"apiVersion": v1alpha1.GroupVersion.String(),
-		"kind":       "TCPRoute",
-		"metadata":   map[string]any{"namespace": r.Namespace, "name": r.Name},
-		"spec":       map[string]any{"backends": backends},
-	}}
-	options := []client.ApplyOption{client.FieldOwner(fieldOwner)}
+	var options []client.ApplyOption
 	if force {
 		options = append(options, client.ForceOwnership)
 	}
+	return c.applyTo(ctx, r, map[string]any{"spec": map[string]any{"backends": backends}}, options...)
+}
+
+// releaseWeights gives up what earlier applies own of a route: they apply nothing
+// any more. The API server removes what nobody else owns.
+func (c cluster) releaseWeights(ctx context.Context, r *v1alpha1.TCPRoute) (int64, error) {
+	if !slices.ContainsFunc(r.ManagedFields, ours) {
+		return 0, fmt.Errorf("%s owns nothing of tcproute/%s; there is nothing to release", fieldOwner, r.Name)
+	}
+	return c.applyTo(ctx, r, map[string]any{})
+}
+
+// applyTo applies a part of a route, which is all that this program owns of it from
+// then on. The result is the generation that has it.
+func (c cluster) applyTo(ctx context.Context, r *v1alpha1.TCPRoute, part map[string]any, options ...client.ApplyOption) (int64, error) {
+	u := &unstructured.Unstructured{Object: part}
+	u.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind("TCPRoute"))
+	u.SetNamespace(r.Namespace)
+	u.SetName(r.Name)
+	u.SetUID(r.UID) // one that was deleted meanwhile is not to be made anew
+	options = append(options, client.FieldOwner(fieldOwner))
 	if err := c.Apply(ctx, client.ApplyConfigurationFromUnstructured(u), options...); err != nil {
 		return 0, conflict(r, err)
 	}
 	return u.GetGeneration(), nil
 }
 
+// ours tells whether an entry is of this program's applies.
+func ours(e metav1.ManagedFieldsEntry) bool {
+	return e.Manager == fieldOwner && e.Operation == metav1.ManagedFieldsOperationApply && e.FieldsV1 != nil
+}
+
 // ownedWeights are the backends whose weights this program owns by earlier applies.
 func ownedWeights(entries []metav1.ManagedFieldsEntry) ([]string, error) {
 	var names []string
 	for _, e := range entries {
-		if e.Manager != fieldOwner || e.Operation != metav1.ManagedFieldsOperationApply || e.FieldsV1 == nil {
+		if !ours(e) {
 			continue
 		}
 		var owned struct {

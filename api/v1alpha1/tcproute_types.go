@@ -11,7 +11,7 @@ import (
 // TCPRouteSpec sends the connections of one port of a fleet somewhere: either to
 // a logical name, or to a list of weighted backends.
 //
-// +kubebuilder:validation:XValidation:rule="has(self.dst) != (has(self.backends) && size(self.backends) > 0)",message="set exactly one of dst (a logical name such as /svc/redis) and backends (a list with weights)"
+// +kubebuilder:validation:XValidation:rule="has(self.dst) != (has(self.backends) && self.backends.exists(b, has(b.service) || has(b.dst)))",message="set exactly one of dst (a logical name such as /svc/redis) and backends (a list with weights)"
 // +kubebuilder:validation:XValidation:rule="!has(self.dst) || self.dst.startsWith('/')",message="dst must begin with '/', for example /svc/redis"
 type TCPRouteSpec struct {
 	// The fleet whose proxies serve this route.
@@ -38,7 +38,8 @@ type TCPRouteSpec struct {
 	DtabRef *DtabReference `json:"dtabRef,omitempty"`
 
 	// Destinations with weights, keyed by name, so that several tools can own
-	// weights by server-side apply. At most 64.
+	// weights by server-side apply. At most 64. Where a backend is removed whose
+	// weight somebody else owns, name and weight stay, and mean nothing.
 	// +listType=map
 	// +listMapKey=name
 	// +kubebuilder:validation:MaxItems=64
@@ -55,6 +56,18 @@ type TCPRouteSpec struct {
 	// Time limits of the connections.
 	// +optional
 	Timeouts *Timeouts `json:"timeouts,omitempty"`
+}
+
+// Arms are the backends that lead somewhere. One that does not is what server-side
+// apply leaves of a backend that its owner removed while another owns its weight.
+func (s *TCPRouteSpec) Arms() []Backend {
+	var arms []Backend
+	for _, b := range s.Backends {
+		if b.Leads() {
+			arms = append(arms, b)
+		}
+	}
+	return arms
 }
 
 // FleetReference names a ProxyFleet.
@@ -82,8 +95,9 @@ type DtabReference struct {
 	Name string `json:"name"`
 }
 
-// Backend is one arm of a route.
-// +kubebuilder:validation:XValidation:rule="has(self.service) != has(self.dst)",message="a backend needs exactly one of service and dst"
+// Backend is one arm of a route. It leads somewhere when it is made; an owner may
+// take that away later, though not the name and the weight that another owns.
+// +kubebuilder:validation:XValidation:rule="has(self.service) != has(self.dst) || (oldSelf.hasValue() && !has(self.service) && !has(self.dst))",optionalOldSelf=true,message="a backend needs exactly one of service and dst"
 // +kubebuilder:validation:XValidation:rule="!has(self.dst) || self.dst.startsWith('/')",message="dst must begin with '/', for example /svc/redis"
 type Backend struct {
 	// Name of the arm, unique in the route: the key of this list and the label of its metrics.
@@ -110,6 +124,9 @@ type Backend struct {
 	// +optional
 	Dst string `json:"dst,omitempty"`
 }
+
+// Leads tells whether a backend leads somewhere; see [TCPRouteSpec.Arms].
+func (b *Backend) Leads() bool { return b.Service != nil || b.Dst != "" }
 
 // ServiceReference names a port of a Service in the route's namespace.
 type ServiceReference struct {

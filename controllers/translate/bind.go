@@ -34,7 +34,9 @@ func (t *translation) bind(r *v1alpha1.TCPRoute, targets []target) (form *Bound,
 		return nil, *wrong, through
 	}
 	var all resolution
-	if len(r.Spec.Backends) == 0 {
+	spec := *r.Spec.DeepCopy()
+	spec.Backends = spec.Arms()
+	if len(spec.Backends) == 0 {
 		all = t.resolve(tb, targets[0])
 	} else {
 		all = t.resolveBackends(tb, targets)
@@ -49,7 +51,7 @@ func (t *translation) bind(r *v1alpha1.TCPRoute, targets []target) (form *Bound,
 	if !all.usable {
 		return nil, resolved, through
 	}
-	return &Bound{Tree: all.tree, Spec: *r.Spec.DeepCopy()}, resolved, through
+	return &Bound{Tree: all.tree, Spec: spec}, resolved, through
 }
 
 // resolveBackends makes a union of a route's backends. As in the Gateway API, a

@@ -38,11 +38,14 @@ func JudgeRoute(r *v1alpha1.TCPRoute) Judgement {
 
 // read reads the destinations of a route. wrong is set when a text does not parse.
 func read(r *v1alpha1.TCPRoute) (targets []target, wrong *Judgement) {
-	if len(r.Spec.Backends) == 0 {
+	if len(r.Spec.Arms()) == 0 {
 		path, wrong := readPath("spec.dst", r.Spec.Dst)
 		return []target{{weight: 1, path: path}}, wrong
 	}
 	for i, b := range r.Spec.Backends {
+		if !b.Leads() {
+			continue
+		}
 		tg := target{backend: b.Name, weight: 1, service: b.Service}
 		if b.Weight != nil {
 			tg.weight = float64(*b.Weight)
@@ -112,11 +115,12 @@ const maxDestination = 128
 
 // destination is what a route asks for, in short: its dst, or its backends' names.
 func destination(spec v1alpha1.TCPRouteSpec) string {
-	if len(spec.Backends) == 0 {
+	arms := spec.Arms()
+	if len(arms) == 0 {
 		return Clip(spec.Dst, maxDestination)
 	}
-	names := make([]string, len(spec.Backends))
-	for i, b := range spec.Backends {
+	names := make([]string, len(arms))
+	for i, b := range arms {
 		names[i] = b.Name
 	}
 	return Clip(strings.Join(names, ","), maxDestination)

@@ -51,7 +51,7 @@ type Bound struct {
 	// Tree has no Alt. In the backends form it is a Union with one child per
 	// backend, in the order of the spec.
 	Tree dtab.Tree[Arm]
-	Spec v1alpha1.TCPRouteSpec // that it was made from
+	Spec v1alpha1.TCPRouteSpec // that it was made from, with backends that lead somewhere alone
 }
 
 // Serving says what the published config holds for a route.

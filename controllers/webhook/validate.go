@@ -62,8 +62,21 @@ func routes() validator[*v1alpha1.TCPRoute] {
 		kind:  "TCPRoute",
 		spec:  func(r *v1alpha1.TCPRoute) any { return r.Spec },
 		judge: translate.JudgeRoute,
-		warn:  func(*v1alpha1.TCPRoute) []string { return nil },
+		warn:  leftovers,
 	}
+}
+
+// leftovers are the backends of a route that lead nowhere. It may be meant, where
+// server-side apply left them, and else it is a mistake.
+func leftovers(r *v1alpha1.TCPRoute) []string {
+	var found []string
+	for i, b := range r.Spec.Backends {
+		if !b.Leads() {
+			found = append(found, fmt.Sprintf("spec.backends[%d]: %s has neither service nor dst, and gets no connections; "+
+				"give it one, or have the owner of its name and weight let go of them, as in kubectl wye shift tcproute/%s --release", i, b.Name, r.Name))
+		}
+	}
+	return found
 }
 
 // oddities are what a table says and hardly means.

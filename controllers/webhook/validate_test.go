@@ -150,6 +150,19 @@ func TestLintsAreWarnings(t *testing.T) {
 	}
 }
 
+func TestABackendThatLeadsNowhereIsAWarning(t *testing.T) {
+	g := newRig(t)
+	whole := route(v1alpha1.TCPRouteSpec{Backends: []v1alpha1.Backend{{Name: "a", Dst: "/a"}, {Name: "b", Dst: "/b"}}})
+	less := whole.DeepCopy()
+	less.Spec.Backends[1].Dst = ""
+	got := g.review(routePath, admissionv1.Update, whole, less)
+	want := []string{"spec.backends[1]: b has neither service nor dst, and gets no connections; " +
+		"give it one, or have the owner of its name and weight let go of them, as in kubectl wye shift tcproute/redis --release"}
+	if diff := cmp.Diff(want, got.Warnings); diff != "" || !got.Allowed {
+		t.Errorf("%+v\n%s", got, diff)
+	}
+}
+
 // odd is a table of rules of which each leads nowhere.
 func odd(rules int) *v1alpha1.Dtab {
 	d := table()
