@@ -111,7 +111,7 @@ func check(t *tables.Table) []finding {
 			text = m.Field + ": " + text
 		}
 		findings = append(findings, finding{name, m.Place, lint.Finding{
-			Rule: m.Rule, Kind: lint.Syntax, Message: text, Mend: lint.Mend(m.Err),
+			Rule: m.Rule, Kind: lint.Syntax, Message: text, Mend: m.Mend(),
 		}})
 	}
 	d, err := t.Dtab()

@@ -44,9 +44,20 @@ type Mistake struct {
 	Err   *dtab.SyntaxError
 }
 
+// Mend says how the mistake may be mended.
+func (m Mistake) Mend() string {
+	switch {
+	case strings.HasSuffix(m.Field, ".prefix"):
+		return lint.Mend(lint.Prefix, m.Err)
+	case m.Field != "":
+		return lint.Mend(lint.Destination, m.Err)
+	}
+	return lint.Mend(lint.Rules, m.Err)
+}
+
 // Error is the mistake in one line, with a mend.
 func (m Mistake) Error() string {
-	text := lint.Describe(m.Err) + "; " + lint.Mend(m.Err)
+	text := lint.Describe(m.Err) + "; " + m.Mend()
 	if m.Field == "" {
 		return fmt.Sprintf("%s: %s", m.Place, text)
 	}

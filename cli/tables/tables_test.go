@@ -85,7 +85,7 @@ spec:
 			"f:10 /ok => /a /b\n",
 			"wrong f:6:20: spec.dentries[0].prefix: something after the slash expected, but end of input found; remove the slash at the end: a path is /a/b, with something after each slash",
 			"wrong f:9:15: spec.dentries[1].prefix: '/' expected, but 's' found; begin the path with /, as in /svc",
-			"wrong f:11: spec.dentries[2].dst: '/' found, where nothing more belongs; end the rule before with ;, or put | or & between two destinations",
+			"wrong f:11: spec.dentries[2].dst: '/' found, where nothing more belongs; put | or & between two destinations",
 		}},
 		{"l5d.io objects, as kubectl lists them", `{"apiVersion":"v1","kind":"List","items":[
 {"apiVersion":"l5d.io/v1alpha1","kind":"DTab","metadata":{"name":"web","namespace":"l5d"},"dentries":[{"prefix":"/svc","dst":"/a"}]}]}`, []string{

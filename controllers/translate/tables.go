@@ -59,11 +59,14 @@ func place(err error) string {
 	if !errors.As(err, &syntax) {
 		return err.Error()
 	}
-	field := ""
+	field, text := "", lint.Name
 	if dentry, ok := errors.AsType[*dtab.DentryError](err); ok {
-		field = dentry.Field + ": "
+		field, text = dentry.Field+": ", lint.Destination
+		if dentry.Field == "prefix" {
+			text = lint.Prefix
+		}
 	}
-	return fmt.Sprintf("%sline %d, column %d: %v; %s", field, syntax.Line, syntax.Column, syntax, lint.Mend(syntax))
+	return fmt.Sprintf("%sline %d, column %d: %v; %s", field, syntax.Line, syntax.Column, syntax, lint.Mend(text, syntax))
 }
 
 // table is a Dtab as routes see it.

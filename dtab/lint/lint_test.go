@@ -229,7 +229,9 @@ func TestMend(t *testing.T) {
 		"/svc => /a/":           "remove the slash at the end",
 		"/svc/ => /a":           "remove the slash at the end",
 		"/svc => /a/\n":         "remove the slash at the end",
-		"/svc => /a//b":         "remove the slash at the end",
+		"/svc => /a//b":         "leave one of the slashes out",
+		"/svc => //a":           "leave one of the slashes out",
+		"/svc => /a/*":          "wildcards are for the prefixes",
 		"svc => /a":             "begin the path with /",
 		"/svc => a":             "begin a destination with /",
 		"/svc => /a;; /b => /c": "remove the ;",
@@ -253,8 +255,53 @@ func TestMend(t *testing.T) {
 			t.Errorf("%q: %v", text, err)
 			continue
 		}
-		if got := Mend(syntax); !strings.Contains(got, want) {
+		if got := Mend(Rules, syntax); !strings.Contains(got, want) {
 			t.Errorf("%q: %q, want %q", text, got, want)
+		}
+	}
+}
+
+// Within a field of an object there are no other rules, and within a path nothing
+// but a path.
+func TestMendKnowsWhatTheTextIs(t *testing.T) {
+	tests := []struct {
+		of         Text
+		text, want string
+	}{
+		{Name, "/svc//redis", "leave one of the slashes out: a path is /a/b, with something after each slash"},
+		{Name, "/svc/redis/", "remove the slash at the end: a path is /a/b, with something after each slash"},
+		{Name, "/svc/redis;", "remove what follows: a path is one word, such as /a/b"},
+		{Name, "/svc/redis | /b", "remove what follows: a path is one word, such as /a/b"},
+		{Name, "/svc/red is", "remove what follows: a path is one word, such as /a/b"},
+		{Name, "/svc/redis@1", `remove what follows: a path is one word, such as /a/b; in a path, write '@' as \x and two hex digits`},
+		{Name, "/svc/*", "leave the * out: wildcards are for the prefixes of rules"},
+		{Name, "/svc*", "leave the * out: wildcards are for the prefixes of rules"},
+		{Name, ";", "begin the path with /, as in /svc"},
+		{Prefix, "/svc*", "a wildcard is a whole element, as in /a/*/b"},
+		{Prefix, "/svc => /a", "leave => out: this is the prefix of one rule, and its destination is a field of its own"},
+		{Prefix, "//svc", "leave one of the slashes out: a path is /a/b, with something after each slash"},
+		{Destination, "/a;", "leave the ; out: this is the destination of one rule, and another is an entry of its own"},
+		{Destination, "/a /b", "put | or & between two destinations"},
+		{Destination, "/svc => /a", "leave => out: this is the destination of one rule, and another is an entry of its own"},
+		{Destination, "/a ?", `remove what follows, or put | or & between two destinations; in a path, write '?' as \x and two hex digits`},
+	}
+	for _, test := range tests {
+		var err error
+		switch test.of {
+		case Name:
+			_, err = dtab.ParsePath(test.text)
+		case Prefix:
+			_, err = dtab.ParsePrefix(test.text)
+		default:
+			_, err = dtab.ParseTree(test.text)
+		}
+		var syntax *dtab.SyntaxError
+		if !errors.As(err, &syntax) {
+			t.Errorf("%q: %v", test.text, err)
+			continue
+		}
+		if diff := cmp.Diff(test.want, Mend(test.of, syntax)); diff != "" {
+			t.Errorf("%q, %v (-want +got):\n%s", test.text, err, diff)
 		}
 	}
 }
@@ -285,7 +332,7 @@ func FuzzTable(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		d, err := dtab.Parse(text)
 		var syntax *dtab.SyntaxError
-		if errors.As(err, &syntax) && Mend(syntax) == "" {
+		if errors.As(err, &syntax) && Mend(Rules, syntax) == "" {
 			t.Errorf("no mend for %v", err)
 		}
 		for _, finding := range Table(d) {

@@ -40,21 +40,38 @@ func found(e *dtab.SyntaxError) string {
 	return e.Found
 }
 
+// Text says what a text is that does not parse: what helps in one is wrong in another.
+type Text uint8
+
+// The texts that people write.
+const (
+	Rules       Text = iota // a whole table
+	Prefix                  // the prefix of one rule
+	Destination             // the destination of one rule
+	Name                    // a path, which is to be bound
+)
+
 // Mend says how a text that does not parse may be mended: by the mistakes that
 // people make, or else by what may stand at that place.
-func Mend(e *dtab.SyntaxError) string {
+func Mend(of Text, e *dtab.SyntaxError) string {
 	before := strings.TrimRight(e.Text[:min(e.Offset, len(e.Text))], " \t\r\n")
+	if e.Found == "'/'" && strings.HasSuffix(before, "/") {
+		return "leave one of the slashes out: a path is /a/b, with something after each slash"
+	}
 	switch e.Expected {
 	case "end of input":
-		return mendRest(e, before)
+		if of == Prefix || of == Name {
+			return mendPathRest(of, e)
+		}
+		return mendRest(of, e, before)
 	case "label char":
-		return mendSegment(e, before)
+		return mendSegment(of, e, before)
 	case "simple":
 		return mendDestination(e)
 	case "'='", "'>'":
 		return mendArrow(e)
 	case "'/'":
-		return mendPath(e)
+		return mendPath(of, e)
 	case "'*'":
 		return "write a star after the weight, as in 9 * /a & 1 * /b; a weight is a plain number, such as 99 or 0.5"
 	case "number char", "weight":
@@ -67,12 +84,15 @@ func Mend(e *dtab.SyntaxError) string {
 	return "write " + e.Expected + " here"
 }
 
-// mendRest is for what is left over after a whole rule, destination or path.
-func mendRest(e *dtab.SyntaxError, before string) string {
+// mendRest is for what is left over after a whole rule or destination.
+func mendRest(of Text, e *dtab.SyntaxError, before string) string {
 	switch e.Found {
 	case "'/'":
 		if strings.HasSuffix(before, "$") {
 			return "write /$/ rather than $/"
+		}
+		if of == Destination {
+			return "put | or & between two destinations"
 		}
 		return "end the rule before with ;, or put | or & between two destinations"
 	case "')'":
@@ -80,15 +100,41 @@ func mendRest(e *dtab.SyntaxError, before string) string {
 	case "'+'", "','":
 		return "put & between the branches of a union, | between alternatives"
 	case "'='":
+		if of == Destination {
+			return "leave => out: this is the destination of one rule, and another is an entry of its own"
+		}
 		return "end the rule before with ;"
+	case "';'":
+		if of == Destination {
+			return "leave the ; out: this is the destination of one rule, and another is an entry of its own"
+		}
+	}
+	if of == Destination {
+		return notBare(e, "remove what follows, or put | or & between two destinations")
 	}
 	return notBare(e, "remove what follows, or separate it: ; between rules, | or & between destinations")
 }
 
-func mendSegment(e *dtab.SyntaxError, before string) string {
+// mendPathRest is for what is left over after a path that is all of a text.
+func mendPathRest(of Text, e *dtab.SyntaxError) string {
+	switch {
+	case e.Found == "'*'" && of == Name:
+		return "leave the * out: wildcards are for the prefixes of rules"
+	case e.Found == "'*'":
+		return "a wildcard is a whole element, as in /a/*/b"
+	case e.Found == "'='":
+		return "leave => out: this is the prefix of one rule, and its destination is a field of its own"
+	}
+	return notBare(e, "remove what follows: a path is one word, such as /a/b")
+}
+
+func mendSegment(of Text, e *dtab.SyntaxError, before string) string {
 	ended := strings.Trim(e.Found, "' \t\r\n") == ""
-	if strings.HasSuffix(before, "/") && (ended || e.Found == "'/'" || e.Found == "end of input" || e.Found == "';'") {
+	switch {
+	case strings.HasSuffix(before, "/") && (ended || e.Found == "end of input" || e.Found == "';'"):
 		return "remove the slash at the end: a path is /a/b, with something after each slash"
+	case e.Found == "'*'" && of != Prefix:
+		return "leave the * out: wildcards are for the prefixes of rules"
 	}
 	return notBare(e, "a path is /a/b, with something after each slash")
 }
@@ -124,8 +170,8 @@ func mendArrow(e *dtab.SyntaxError) string {
 	return "write => between prefix and destination, as in /svc => /cluster"
 }
 
-func mendPath(e *dtab.SyntaxError) string {
-	if e.Found == "';'" {
+func mendPath(of Text, e *dtab.SyntaxError) string {
+	if e.Found == "';'" && of == Rules {
 		return "remove the ;, which stands between rules and once at the end"
 	}
 	return "begin the path with /, as in /svc"
