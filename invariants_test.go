@@ -23,7 +23,7 @@ var flow = map[string][]string{
 	"api/push/v1":  {},
 	"dtab":         {},
 	"dtab/lint":    {"dtab"},
-	"document":     {"dtab"}, // configuration files
+	"document":     {"dtab", "dtab/lint"}, // configuration files
 
 	// Discovery.
 	"namer":         {"dtab"},

@@ -17,6 +17,7 @@ import (
 	"github.com/wye-dev/wye/api/v1alpha1"
 	"github.com/wye-dev/wye/cli/namerctl"
 	"github.com/wye-dev/wye/dtab"
+	"github.com/wye-dev/wye/dtab/lint"
 )
 
 // clusterTables are the Dtabs of a namespace.
@@ -152,7 +153,7 @@ func rulesOf(in namerctl.Input) ([]v1alpha1.Dentry, error) {
 	table, err := dtab.Parse(in.Body)
 	if err != nil {
 		if syntax := new(dtab.SyntaxError); errors.As(err, &syntax) {
-			return nil, fmt.Errorf("line %d, column %d: %w", syntax.Line, syntax.Column, err)
+			return nil, fmt.Errorf("line %d, column %d: %s; %s", syntax.Line, syntax.Column, lint.Describe(syntax), lint.Mend(lint.Rules, syntax))
 		}
 		return nil, err
 	}

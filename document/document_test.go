@@ -5,6 +5,7 @@ package document_test
 
 import (
 	"net/netip"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -74,16 +75,38 @@ func TestAllMistakesAreToldInTheirOrder(t *testing.T) {
 	const want = `f:1:8: whole must be a whole number from -1 to 10, and is "11"
 f:2:5: "a" is not an IP address
 f:3:7: "-1" is not a port from 0 to 65535
-f:4:7: path: '/' expected but 'a' found at '[a]'
-f:7:6: the dtab does not parse: '=' expected but '?' found at '/a => /b ;
-/c [?] ;
-'
+f:4:7: path: '/' expected, but 'a' found; begin the path with /, as in /svc
+f:7:6: the dtab does not parse: '=' expected, but '?' found; write => between prefix and destination, as in /svc => /cluster
 f:8:7: list must be a list
 f:9:7: text must be a text
 f:10:1: unknown key "more" in it: known are kind, text, ip, port, whole, path, dtab, list
 f:11:1: key "whole" in it comes twice`
 	if diff := cmp.Diff(want, d.Err().Error()); diff != "" || !d.Failed() {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestMistakesInTablesHaveTheirPlace(t *testing.T) {
+	for text, want := range map[string]string{
+		"dtab: |\n  /a => /b ;\n  /c =>\n":                "3:8", // the end, whatever comes after the table
+		"dtab: |\n  /a => /b ;\n  /c =>\nwhole: 1\n":      "3:8",
+		"dtab: |\n  /a => /b ;\n  /c =>  \n\n\ntext: a\n": "3:8",
+		"dtab: |\r\n  /a => /b ;\r\n  /c ?\r\n":           "3:6",
+		"dtab: |\n  # ä\n  /ä => /b\n":                    "3:4",
+		"dtab: /a => ?":                                   "1:13",
+		"dtab: '/a => ?'":                                 "1:14",
+		"{\"dtab\": \"/a =>\"}":                           "1:16",
+		"{text: ä, dtab: /a}":                             "1:19",
+		"dtab: \"\\x2fa => ?\"":                           "1:7", // where the text begins
+		"dtab: '/a => '''":                                "1:14",
+		"dtab: >\n  /a =>\n  ?\n":                         "1:7",
+		"dtab: /a =>\n  ?\n":                              "1:7",
+		"dtab: &x /a => ?":                                "1:7",
+	} {
+		_, d := read(t, text)
+		if err := d.Err(); err == nil || !strings.Contains(err.Error(), "f:"+want+": the dtab does not parse: ") {
+			t.Errorf("%q: %v, want %s", text, err, want)
+		}
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/wye-dev/wye/dtab"
+	"github.com/wye-dev/wye/dtab/lint"
 )
 
 // Into reads a text into value.
@@ -74,8 +75,8 @@ func (d *Document) Path(value *dtab.Path, what string) func(*yaml.Node) {
 			return
 		}
 		path, err := dtab.ParsePath(text)
-		if err != nil {
-			d.Fail(PlaceOf(n), "%s: %v", what, err)
+		if syntax, wrong := errors.AsType[*dtab.SyntaxError](err); wrong {
+			d.Fail(d.placeIn(Follow(n), syntax), "%s: %s; %s", what, lint.Describe(syntax), lint.Mend(lint.Name, syntax))
 			return
 		}
 		*value = path
@@ -89,24 +90,56 @@ func (d *Document) Dtab(n *yaml.Node, what string) (table dtab.Dtab, text string
 	}
 	table, err := dtab.Parse(text)
 	if syntax, wrong := errors.AsType[*dtab.SyntaxError](err); wrong {
-		d.Fail(d.placeIn(Follow(n), syntax), "%s does not parse: %v", what, err)
+		d.Fail(d.placeIn(Follow(n), syntax), "%s does not parse: %s; %s", what, lint.Describe(syntax), lint.Mend(lint.Rules, syntax))
 		return nil, "", false
 	}
 	return table, text, true
 }
 
-// placeIn is the place in the file of a mistake in a text: exact in a block after |,
-// else where the text begins.
+// placeIn is the place in the file of a mistake in a text: exact in a block after |
+// and in a text on one line as it is written, else where the text begins.
 func (d *Document) placeIn(n *yaml.Node, e *dtab.SyntaxError) Place {
-	line := n.Line + e.Line // a block begins below its |
-	if n.Style&yaml.LiteralStyle == 0 || line > len(d.lines) {
+	lines := strings.Split(n.Value, "\n")
+	line, column := e.Line, e.Column
+	for line > 1 && strings.TrimSpace(lines[line-1]) == "" { // the end: of the last line that says something
+		line--
+		column = len(strings.TrimRight(lines[line-1], " \t\r")) + 1
+	}
+	inText := lines[line-1]
+	var before string // of that line of the file
+	var found bool
+	switch {
+	case n.Style&yaml.LiteralStyle != 0:
+		line += n.Line // a block begins below its |
+		before, found = strings.CutSuffix(d.line(line), inText)
+	case len(lines) == 1:
+		line = n.Line
+		before, found = d.beforeInline(n)
+	}
+	if !found {
 		return PlaceOf(n)
 	}
-	inText := strings.Split(n.Value, "\n")[e.Line-1]
-	inFile := strings.TrimSuffix(d.lines[line-1], "\r")
-	if !strings.HasSuffix(inFile, inText) {
-		return PlaceOf(n)
+	return Place{line, 1 + utf8.RuneCountInString(before+inText[:column-1])}
+}
+
+// beforeInline is what stands before a text on one line, with the quote if it has
+// one. There is none for a text that is written otherwise than it reads.
+func (d *Document) beforeInline(n *yaml.Node) (before string, found bool) {
+	whole := []rune(d.line(n.Line))
+	begin := n.Column - 1
+	if n.Style&(yaml.SingleQuotedStyle|yaml.DoubleQuotedStyle) != 0 {
+		begin++
 	}
-	indent := len(inFile) - len(inText)
-	return Place{line, 1 + indent + utf8.RuneCountInString(inText[:e.Column-1])}
+	if begin > len(whole) || !strings.HasPrefix(string(whole[begin:]), n.Value) {
+		return "", false
+	}
+	return string(whole[:begin]), true
+}
+
+// line is a line of the file, from 1; empty if there is none of that number.
+func (d *Document) line(number int) string {
+	if number > len(d.lines) {
+		return ""
+	}
+	return strings.TrimSuffix(d.lines[number-1], "\r")
 }

@@ -147,11 +147,11 @@ func TestMistakesAreToldWithTheirPlace(t *testing.T) {
 		{"a port that is a list", least + `admin: {port: [80]}`, `f:3:15: "" is not a port from 0 to 65535`},
 		{
 			"a table in a block", "storage:\n  kind: io.l5d.inMemory\n  namespaces:\n    default: |\n      /svc => /a ;\n      /b => ??? ;\ninterfaces: [{kind: io.l5d.httpController}]",
-			"f:6:13: the dtab of namespace default does not parse: simple expected but '?' found at '/svc => /a ;\n/b => [?]?? ;\n'",
+			"f:6:13: the dtab of namespace default does not parse: a destination expected, but '?' found; begin a destination with /, as in /a/b; or write !, ~ or $",
 		},
 		{
 			"a table in a line", "storage: {kind: io.l5d.inMemory, namespaces: {default: /svc}}\ninterfaces: [{kind: io.l5d.httpController}]",
-			`f:1:56: the dtab of namespace default does not parse: '=' expected but end of input found at '/svc[]'`,
+			"f:1:60: the dtab of namespace default does not parse: '=' expected, but end of input found; write => between prefix and destination, as in /svc => /cluster",
 		},
 		{
 			"a table that is none", "storage: {kind: io.l5d.inMemory, namespaces: {default: [a]}}\ninterfaces: [{kind: io.l5d.httpController}]",

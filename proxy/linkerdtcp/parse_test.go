@@ -180,7 +180,7 @@ func TestMistakesAreToldWithTheirPlace(t *testing.T) {
 		{"a table beside a namerd", namerd("    baseUrl: http://a\n    namespace: b\n    periodSecs: 1\n  dtab: ''"), "f:9:3: a dtab is for interpreter default; with io.l5d.namerd.http the namerd has it, in the namespace"},
 		{
 			"a table that does not parse", "routers:\n- label: a\n  dtab: |\n    /a => /b ;\n    /c ;\n  servers: [{port: 1, dstName: /x}]",
-			"f:5:8: the dtab does not parse: '=' expected but ';' found at '/a => /b ;\n/c [;]\n'",
+			"f:5:8: the dtab does not parse: '=' expected, but ';' found; write => between prefix and destination, as in /svc => /cluster",
 		},
 		{"what namerd needs", namerd(""), "f:5:5: interpreter io.l5d.namerd.http needs baseUrl\nf:5:5: interpreter io.l5d.namerd.http needs namespace\nf:5:5: interpreter io.l5d.namerd.http needs periodSecs"},
 		{"no period", namerd("    baseUrl: http://a\n    namespace: b\n    periodSecs: 0"), `f:8:17: periodSecs must be a whole number from 1 to 2147483647, and is "0"`},
@@ -196,7 +196,7 @@ func TestMistakesAreToldWithTheirPlace(t *testing.T) {
 		{"a port twice", server("{port: 1, dstName: /x}\n  - {port: 1, ip: '::ffff:127.0.0.1', dstName: /y}"), "f:6:6: 127.0.0.1:1 is another server's"},
 		{"a name for an address", server("{port: 1, ip: localhost, dstName: /x}"), `f:5:19: "localhost" is not an IP address`},
 		{"a zone", server("{port: 1, ip: 'fe80::1%eth0', dstName: /x}"), `f:5:15: fe80::1%eth0 has a zone, which is not known here`},
-		{"no path", server("{port: 1, dstName: redis}"), "f:5:24: dstName: '/' expected but 'r' found at '[r]edis'"},
+		{"no path", server("{port: 1, dstName: redis}"), "f:5:24: dstName: '/' expected, but 'r' found; begin the path with /, as in /svc"},
 		{"the empty path", server("{port: 1, dstName: /}"), "f:5:24: dstName is empty"},
 		{"no limit", server("{port: 1, dstName: /x, maxConcurrency: 0}"), `f:5:44: maxConcurrency must be a whole number from 1 to 2147483647, and is "0"`},
 		{"a time that is no number", server("{port: 1, dstName: /x, connectTimeoutMs: 5s}"), `f:5:46: connectTimeoutMs must be a whole number from 1 to 2147483647, and is "5s"`},
