@@ -84,6 +84,8 @@ func Mend(of Text, e *dtab.SyntaxError) string {
 	return "write " + e.Expected + " here"
 }
 
+const noWildcard = "leave the * out: wildcards are for the prefixes of rules"
+
 // mendRest is for what is left over after a whole rule or destination.
 func mendRest(of Text, e *dtab.SyntaxError, before string) string {
 	switch e.Found {
@@ -97,6 +99,11 @@ func mendRest(of Text, e *dtab.SyntaxError, before string) string {
 		return "end the rule before with ;, or put | or & between two destinations"
 	case "')'":
 		return "remove the parenthesis, or open one before"
+	case "'*'":
+		if len(before) == e.Offset { // no blank between
+			return noWildcard
+		}
+		return "write a weight before its destination, as in 9 * /a & 1 * /b"
 	case "'+'", "','":
 		return "put & between the branches of a union, | between alternatives"
 	case "'='":
@@ -119,7 +126,7 @@ func mendRest(of Text, e *dtab.SyntaxError, before string) string {
 func mendPathRest(of Text, e *dtab.SyntaxError) string {
 	switch {
 	case e.Found == "'*'" && of == Name:
-		return "leave the * out: wildcards are for the prefixes of rules"
+		return noWildcard
 	case e.Found == "'*'":
 		return "a wildcard is a whole element, as in /a/*/b"
 	case e.Found == "'='":
@@ -134,7 +141,7 @@ func mendSegment(of Text, e *dtab.SyntaxError, before string) string {
 	case strings.HasSuffix(before, "/") && (ended || e.Found == "end of input" || e.Found == "';'"):
 		return "remove the slash at the end: a path is /a/b, with something after each slash"
 	case e.Found == "'*'" && of != Prefix:
-		return "leave the * out: wildcards are for the prefixes of rules"
+		return noWildcard
 	}
 	return notBare(e, "a path is /a/b, with something after each slash")
 }
