@@ -4,11 +4,14 @@
 package namerd_test
 
 import (
+	"bufio"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -262,6 +265,38 @@ func TestEachOfAThousandWatchersGetsAChange(t *testing.T) {
 }
 
 // A watcher that does not read holds up nobody, and gets the newest when it does.
+// A watch is one goroutine of ours: that of its request. net/http has another for
+// each connection, which notices that the client is gone.
+func TestAWatchCostsOneGoroutine(t *testing.T) {
+	const watchers, each = 100, 2
+	for _, path := range []string{
+		"dtabs?watch=1", "dtabs/default?watch=1", "bind/default?path=/svc/redis1&watch=1",
+		"resolve/default?path=/svc/redis1&watch=1", "addr/default?path=/%23/io.l5d.fs/redis1&watch=1", "bound-names?watch=1",
+	} {
+		r := start(t, simple())
+		r.watch(path).next() // what all watches share
+		before := runtime.NumGoroutine()
+		for range watchers {
+			conn, err := net.Dial("tcp", r.addr) // without a goroutine of the client's
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()
+			fmt.Fprintf(conn, "GET /api/1/%s HTTP/1.1\r\nHost: namerd\r\n\r\n", path)
+			lines := bufio.NewScanner(conn)
+			for lines.Scan() && !strings.HasPrefix(lines.Text(), "[") && !strings.HasPrefix(lines.Text(), "{") { // the first value
+			}
+			if lines.Text() == "" {
+				t.Fatalf("%s: the stream ended: %v", path, lines.Err())
+			}
+		}
+		if more := runtime.NumGoroutine() - before; more > each*watchers+5 {
+			t.Errorf("%s: %d watches cost %d goroutines", path, watchers, more)
+		}
+		r.end()
+	}
+}
+
 func TestASlowWatcherGetsTheNewest(t *testing.T) {
 	const versions = 3000
 	long := strings.Repeat("x", 10_000)
