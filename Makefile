@@ -23,7 +23,7 @@ export CGO_ENABLED := 0
 TRIMPATH           ?= -trimpath
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up build test race bench e2e verify generate manifests fmt lint images install deploy undeploy clean
+.PHONY: help demo up build test race microbench bench e2e verify generate manifests fmt lint images install deploy undeploy clean
 
 help: ## List the targets.
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z0-9]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,8 +47,18 @@ test: build ## Run every test but the end-to-end ones. TEST_FLAGS=-v, PKG=./dtab
 race: ## Run the tests of packages under the race detector (needs a C compiler).
 	@$(WITH_ASSETS) CGO_ENABLED=1 go test -race $(TEST_FLAGS) ./api/... ./controllers/... ./dtab/... ./namer/... ./proxy/...
 
-bench: ## Run the benchmarks.
+microbench: ## Run the Go benchmarks of packages.
 	go test -run '^$$' -bench . -benchmem $(TEST_FLAGS) $(or $(PKG),./...)
+
+# QUICK leaves the page alone. SECONDS is a variable of bash's as well, so only the command line's counts.
+BENCH_FLAGS = -peers test/bench/peers.json -commit '$(VERSION)' $(if $(QUICK),-quick,-docs docs) \
+	$(if $(SCENARIO),-scenario '$(SCENARIO)') $(if $(PEERS),-only '$(PEERS)') \
+	$(if $(ROUNDS),-rounds $(ROUNDS)) $(if $(findstring command,$(origin SECONDS)),-seconds $(SECONDS))
+
+bench: build ## Compare the proxy with others, into docs/benchmarks.md (an hour). SCENARIO=rr,churn PEERS=wye,nginx ROUNDS=3 SECONDS=1.5 QUICK=1
+	go build -o bin/bench ./test/bench
+	go build -o bin/bench-controller ./test/bench/controller
+	bin/bench $(BENCH_FLAGS)
 
 e2e: ## Test on the cluster of $KUBECONFIG, where the images can be had and Wye is not installed.
 	KUBECTL="$(KUBECTL)" CONTROLLER_IMAGE=$(CONTROLLER_IMAGE) PROXY_IMAGE=$(PROXY_IMAGE) \

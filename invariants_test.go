@@ -122,6 +122,11 @@ var flow = map[string][]string{
 	"test/kube":   {},
 	"test/load":   {},
 	"test/story":  {"api/v1alpha1", "test/load"},
+
+	// The benchmark.
+	"test/bench/report":     {},
+	"test/bench":            {"test/bench/report"},
+	"test/bench/controller": {"api/push/v1", "controllers/publish", "controllers/publish/authn"},
 }
 
 func TestImportsFollowTheFlow(t *testing.T) {
