@@ -58,7 +58,7 @@ BENCH_FLAGS = -peers test/bench/peers.json -commit '$(VERSION)' $(if $(QUICK),-q
 bench: build ## Compare the proxy with others, into docs/benchmarks.md (an hour). SCENARIO=rr,churn PEERS=wye,nginx ROUNDS=3 SECONDS=1.5 QUICK=1
 	go build -o bin/bench ./test/bench
 	go build -o bin/bench-controller ./test/bench/controller
-	bin/bench $(BENCH_FLAGS)
+	PATH="$$PATH:/usr/sbin" bin/bench $(BENCH_FLAGS)
 
 e2e: ## Test on the cluster of $KUBECONFIG, where the images can be had and Wye is not installed.
 	KUBECTL="$(KUBECTL)" CONTROLLER_IMAGE=$(CONTROLLER_IMAGE) PROXY_IMAGE=$(PROXY_IMAGE) \

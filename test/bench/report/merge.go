@@ -40,7 +40,7 @@ func (r *Result) Merge(run Run, found *Scenario, order []string) (kept string) {
 func (r *Result) Older(run Run) (texts []string) {
 	for _, s := range r.Scenarios {
 		if s.Run != run.Started {
-			texts = append(texts, fmt.Sprintf("%s was not measured now: it stays as of %s", s.Name, s.Run))
+			texts = append(texts, fmt.Sprintf("%s is not of this run: it stays as of %s", s.Name, s.Run))
 		}
 	}
 	return texts

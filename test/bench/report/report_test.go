@@ -90,7 +90,7 @@ func TestARunReplacesOnlyWhatItMeasured(t *testing.T) {
 	if diff := cmp.Diff(map[string]string{"rr": first.Started, "churn": second.Started}, got); diff != "" {
 		t.Errorf("runs of scenarios (-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff([]string{"rr was not measured now: it stays as of 2026-01-01"}, r.Older(second)); diff != "" {
+	if diff := cmp.Diff([]string{"rr is not of this run: it stays as of 2026-01-01"}, r.Older(second)); diff != "" {
 		t.Errorf("notes (-want +got):\n%s", diff)
 	}
 }
