@@ -56,12 +56,26 @@ type caller struct {
 
 // of is who sent a request.
 func (c *callers) of(r *http.Request) (caller, error) {
-	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	token = strings.TrimSpace(token)
-	if !strings.EqualFold(scheme, "Bearer") || token == "" || len(token) > maxToken {
+	token := tokenOf(r)
+	noToken := func(c rune) bool { return c <= ' ' || c > '~' } // a password may have anything in it
+	if token == "" || len(token) > maxToken || strings.ContainsFunc(token, noToken) {
 		return caller{}, fmt.Errorf("%w: a bearer token is needed", namerd.ErrUnauthenticated)
 	}
 	return caller{c, token}, nil
+}
+
+// tokenOf is the token of a request, empty if there is none. A password is one, too,
+// whoever the user is: namerctl and many another client can send no token, but do send
+// the password of a base URL, http://USER:PASSWORD@HOST.
+func tokenOf(r *http.Request) string {
+	if _, password, ok := r.BasicAuth(); ok {
+		return password
+	}
+	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	if !strings.EqualFold(scheme, "Bearer") {
+		return ""
+	}
+	return strings.TrimSpace(token)
 }
 
 // client speaks to one API group. Connections are shared among callers.

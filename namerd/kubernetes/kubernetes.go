@@ -4,11 +4,11 @@
 // Package kubernetes is namerd's HTTP interface over the Dtab objects of a cluster.
 // The name of a table is that of a Dtab in one namespace, or NAMESPACE/DTAB of any.
 //
-// Tables are read from an informer's cache, and written with the bearer token that
-// comes with a request and nothing else: what its owner may not do, this interface
-// cannot do for him. Without TLS it listens on loopback only, and whoever is there
-// may read; with TLS reading takes a token, too, whose owner may get the Dtab. A
-// watch that was permitted goes on until it ends.
+// Tables are read from an informer's cache, and written with the token that comes
+// with a request, as a bearer token or as a password, and nothing else: what its
+// owner may not do, this interface cannot do for him. Without TLS it listens on
+// loopback only, and whoever is there may read; with TLS reading takes a token, too,
+// whose owner may get the Dtab. A watch that was permitted goes on until it ends.
 package kubernetes
 
 import (
@@ -31,6 +31,9 @@ import (
 )
 
 // +kubebuilder:rbac:groups=wye.dev,resources=dtabs,verbs=get;list;watch
+
+// ServiceName is the Service by which clients reach the interface in a cluster.
+const ServiceName = "wye-namerd"
 
 // Informers is where tables are learned of. A controller-runtime cache is one.
 type Informers interface {

@@ -152,6 +152,11 @@ func TestWritersNeedPermission(t *testing.T) {
 		r.expect(r.ask(r.editor, method, "dtabs/kube-system/a", "/a=>/c"), 403, "kube-system")
 	}
 	r.expect(r.ask(r.editor, "POST", "dtabs/a", "", "Authorization", "Basic "+r.editor), 401, "")
+	// namerctl can send a token as the password of a base URL.
+	for token, code := range map[string]int{"": 401, "nonsense": 401, "a\r\nb": 401, r.viewer: 403, r.editor: 204} {
+		password := base64.StdEncoding.EncodeToString([]byte("namerctl:" + token))
+		r.expect(r.ask("", "PUT", "dtabs/a", "/a=>/b", "Authorization", "Basic "+password), code, "")
+	}
 	// On loopback everybody reads.
 	r.expect(r.ask("", "GET", "dtabs/a", ""), 200, "/a=>/b")
 	r.expect(r.ask("", "GET", "dtabs", ""), 200, `"a"`)
