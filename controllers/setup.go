@@ -79,7 +79,7 @@ type Options struct {
 	PushAddress     string // HOST:PORT by which proxies reach it
 	ProxyImage      string // with RuntimeDeployment
 	ProxyBinary     string // with RuntimeProcess; empty: wye-proxy beside this program
-	StateDir        string // with RuntimeProcess; empty: a temporary directory
+	StateDir        string // with RuntimeProcess: directory of the proxies' files
 	ProxyBind       string // with RuntimeProcess: address on which proxies accept
 	FSRoot          string // directory behind /#/io.l5d.fs; empty: none
 	// InspectBindAddress is the HOST:PORT, on loopback, that tells what the proxies
@@ -89,8 +89,12 @@ type Options struct {
 	// at all. If HOST is an address, the serving certificate is for it too.
 	WebhookBindAddress string
 	// NamerdBindAddress is the HOST:PORT of namerd's HTTP interface; empty: not at
-	// all. On any but a loopback address it is served over TLS, by the operator's CA.
+	// all. On any but a loopback address it is served over TLS, by the operator's CA,
+	// for the names of the Service kubernetes.ServiceName.
 	NamerdBindAddress string
+	// NamerdServerNames are further names of hosts, and addresses, by which namerd's
+	// clients reach it over TLS.
+	NamerdServerNames []string
 	// NamerdNamespace is where Dtabs are that namerd's clients name without one.
 	NamerdNamespace string
 }
@@ -201,7 +205,11 @@ func (o *operator) setupPush(ctx context.Context) error {
 		return fmt.Errorf("make a client: %w", err)
 	}
 	log := o.mgr.GetLogger()
-	o.authority = pki.New(o.authorityOptions(live, log.WithName("pki")))
+	authority, err := o.authorityOptions(live, log.WithName("pki"))
+	if err != nil {
+		return err
+	}
+	o.authority = pki.New(authority)
 	server, err := publish.NewServer(publish.Options{
 		Book: o.fleets.Book, Tokens: authn.New(live, authn.Audience), Account: o.account,
 		TLS: o.authority.TLSConfig(), Metrics: metrics.Registry, Log: log.WithName("push"),
@@ -284,7 +292,7 @@ func (o *operator) setupNamerd(context.Context) error {
 		Address: o.NamerdBindAddress, Namers: o.mounts, Metrics: metrics.Registry,
 		Log: slog.New(logr.ToSlogHandler(o.mgr.GetLogger().WithName("namerd"))),
 	}
-	if !kubernetes.Loopback(o.NamerdBindAddress) {
+	if o.namerdTakesTLS() {
 		options.TLS = o.authority.TLSConfig()
 	}
 	api, err := kubernetes.New(options)
@@ -316,19 +324,15 @@ func (o *operator) setupRuntime(context.Context) error {
 
 func (o *operator) processOptions() (process.Options, error) {
 	options := process.Options{Binary: o.ProxyBinary, Dir: o.StateDir, Controller: o.PushAddress, Bind: o.ProxyBind}
+	if options.Dir == "" {
+		return options, errors.New("proxies that run as processes need a directory for their files")
+	}
 	if options.Binary == "" {
 		self, err := os.Executable()
 		if err != nil {
 			return options, fmt.Errorf("find wye-proxy: %w", err)
 		}
 		options.Binary = filepath.Join(filepath.Dir(self), "wye-proxy")
-	}
-	if options.Dir == "" {
-		dir, err := os.MkdirTemp("", "wye-proxies-")
-		if err != nil {
-			return options, fmt.Errorf("make a directory for the proxies: %w", err)
-		}
-		options.Dir = dir
 	}
 	return options, nil
 }

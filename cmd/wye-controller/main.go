@@ -89,10 +89,11 @@ func (s *settings) addFlags(c *cobra.Command) {
 	f.StringVar(&s.PushAddress, "push-address", "wye-controller.wye-system.svc:4190", "`address` by which proxies reach config push")
 	f.StringVar(&s.ProxyImage, "proxy-image", "wye-proxy:latest", "`image` of the proxies, with --runtime=deployment")
 	f.StringVar(&s.ProxyBinary, "proxy-binary", "", "`path` of wye-proxy, with --runtime=process (default: beside this program)")
-	f.StringVar(&s.StateDir, "state-dir", "", "`directory` for the proxies' files, with --runtime=process (default: a temporary one)")
+	f.StringVar(&s.StateDir, "state-dir", "", "`directory` for the proxies' files, with --runtime=process (default: a temporary one, removed at the end)")
 	f.StringVar(&s.ProxyBind, "proxy-bind", "127.0.0.1", "`address` on which the proxies accept, with --runtime=process")
 	f.StringVar(&s.FSRoot, "fs-root", "", "`directory` served as /#/io.l5d.fs (default: none)")
 	f.StringVar(&s.NamerdBindAddress, "namerd-bind-address", "", "`address` of namerd's HTTP interface, usually 127.0.0.1:4180; any but a loopback address is served over TLS (default: none)")
+	f.StringSliceVar(&s.NamerdServerNames, "namerd-server-names", nil, "further `hosts`, names or addresses, by which clients reach namerd's interface over TLS, besides those of the Service wye-namerd")
 	f.StringVar(&s.NamerdNamespace, "namerd-namespace", "default", "`namespace` of the Dtabs that namerd's clients name without one")
 	f.StringVar(&s.WebhookBindAddress, "webhook-bind-address", "", "`address` on which the validating webhook listens (default: none)")
 	f.StringVar(&s.inspectAddress, "inspect-bind-address", "127.0.0.1:4191", "loopback `address` where kubectl wye status learns what the proxies saw, 0 for none")
@@ -105,7 +106,7 @@ func (s *settings) addFlags(c *cobra.Command) {
 }
 
 // run is the composition root.
-func run(ctx context.Context, s settings) error {
+func run(ctx context.Context, s settings) (err error) {
 	// 1. Logs.
 	log, err := logger(s.logLevel, s.logFormat)
 	if err != nil {
@@ -113,7 +114,15 @@ func run(ctx context.Context, s settings) error {
 	}
 	ctrl.SetLogger(log)
 
-	// 2. The cluster.
+	// 2. A place for the proxies' files, which is theirs until the last has ended.
+	if s.Runtime == controllers.RuntimeProcess && s.StateDir == "" {
+		if s.StateDir, err = os.MkdirTemp("", "wye-proxies-"); err != nil {
+			return fmt.Errorf("make a directory for the proxies: %w", err)
+		}
+		defer func() { err = errors.Join(err, os.RemoveAll(s.StateDir)) }()
+	}
+
+	// 3. The cluster.
 	config, err := ctrl.GetConfig()
 	if err != nil {
 		return fmt.Errorf("find the cluster: %w", err)
@@ -123,7 +132,7 @@ func run(ctx context.Context, s settings) error {
 		return err
 	}
 
-	// 3. The pipeline.
+	// 4. The pipeline.
 	if s.inspectAddress != "0" {
 		s.InspectBindAddress = s.inspectAddress
 	}
@@ -131,7 +140,7 @@ func run(ctx context.Context, s settings) error {
 		return err
 	}
 
-	// 4. Go.
+	// 5. Go.
 	log.Info("starting", "version", version, "runtime", s.Runtime)
 	if err := mgr.Start(ctx); err != nil {
 		return fmt.Errorf("run: %w", err)

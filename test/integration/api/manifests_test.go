@@ -5,6 +5,7 @@ package api
 
 import (
 	"io/fs"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -17,6 +18,7 @@ import (
 
 	"github.com/wye-dev/wye/api/v1alpha1"
 	"github.com/wye-dev/wye/dtab"
+	"github.com/wye-dev/wye/namerd/kubernetes"
 )
 
 const config = "../../../config"
@@ -56,6 +58,36 @@ func TestEveryKustomizationBuilds(t *testing.T) {
 	for _, file := range files {
 		if out := kubectl(t, "kustomize", filepath.Dir(file)); !strings.Contains(out, "kind: ") {
 			t.Errorf("%s builds nothing", file)
+		}
+	}
+}
+
+// Who wants namerd's interface in the cluster takes away two marks of comment.
+func TestNamerdIsServedOnlyIfAskedFor(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.CopyFS(dir, os.DirFS(config)); err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(dir, "default", "kustomization.yaml")
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	asked := strings.NewReplacer("# components:", "components:", "# - ../namerd", "- ../namerd").Replace(string(text))
+	if err := os.WriteFile(file, []byte(asked), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for kustomization, want := range map[string]bool{filepath.Join(config, "default"): false, filepath.Dir(file): true} {
+		out := kubectl(t, "kustomize", kustomization)
+		for _, part := range []string{
+			"        - --namerd-bind-address=:4180\n",
+			"        - containerPort: 4180\n          name: namerd\n",
+			"  name: " + kubernetes.ServiceName + "\n  namespace: wye-system\n",
+			"  - name: namerd\n    port: 4180\n    targetPort: namerd\n",
+		} {
+			if strings.Contains(out, part) != want {
+				t.Errorf("asked for: %v; whether it has this is another matter:\n%s", want, part)
+			}
 		}
 	}
 }
