@@ -116,12 +116,13 @@ var flow = map[string][]string{
 	},
 
 	// Around the product.
-	"hack/assets": {},
-	"hack/demo":   {"api/v1alpha1", "test/kube", "test/load", "test/story"},
-	"hack/image":  {},
-	"test/kube":   {},
-	"test/load":   {},
-	"test/story":  {"api/v1alpha1", "test/load"},
+	"hack/assets":   {},
+	"hack/demo":     {"api/v1alpha1", "test/kube", "test/load", "test/story"},
+	"hack/image":    {},
+	"test/kube":     {},
+	"test/load":     {},
+	"test/programs": {},
+	"test/story":    {"api/v1alpha1", "test/load"},
 
 	// The benchmark.
 	"test/bench/report":     {},

@@ -5,7 +5,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -95,8 +94,8 @@ func (s *stage) install(ctx context.Context) error {
 // startController runs it as what it is in a cluster: a service account with the
 // permissions of config/rbac and no more.
 func (s *stage) startController(ctx context.Context) error {
-	kubeconfig, err := s.controllerKubeconfig(ctx)
-	if err != nil {
+	kubeconfig := filepath.Join(s.dir, "controller.kubeconfig")
+	if err := s.kube.WriteKubeconfig(ctx, kubeconfig, "wye-system", "wye-controller-manager"); err != nil {
 		return err
 	}
 	push, err := freeAddress()
@@ -124,26 +123,6 @@ func (s *stage) startController(ctx context.Context) error {
 	}
 	go func() { s.exited <- s.controller.Wait() }()
 	return nil
-}
-
-func (s *stage) controllerKubeconfig(ctx context.Context) (string, error) {
-	token, err := s.kubectl(ctx, "create", "token", "--namespace=wye-system", "wye-controller-manager", "--duration=24h")
-	if err != nil {
-		return "", err
-	}
-	config, err := json.Marshal(map[string]any{
-		"apiVersion": "v1", "kind": "Config", "current-context": "demo",
-		"clusters": []any{map[string]any{"name": "demo", "cluster": map[string]any{
-			"server": s.kube.Config.Host, "certificate-authority-data": s.kube.Config.CAData,
-		}}},
-		"users":    []any{map[string]any{"name": "demo", "user": map[string]any{"token": strings.TrimSpace(token)}}},
-		"contexts": []any{map[string]any{"name": "demo", "context": map[string]any{"cluster": "demo", "user": "demo"}}},
-	})
-	if err != nil {
-		return "", err
-	}
-	path := filepath.Join(s.dir, "controller.kubeconfig")
-	return path, os.WriteFile(path, config, 0o600)
 }
 
 func (s *stage) applyFleet(ctx context.Context) error {

@@ -4,6 +4,8 @@
 package pipeline
 
 import (
+	"fmt"
+	"path/filepath"
 	"syscall"
 	"testing"
 	"time"
@@ -60,6 +62,36 @@ func testComeback(t *testing.T, by syscall.Signal) {
 	if got, want := edge.Status.ConfigGeneration, before.ConfigGeneration+1; got != want {
 		t.Errorf("one change made generation %d of %d, want %d", got, before.ConfigGeneration, want)
 	}
+}
+
+// What proxies kept in a directory that nobody asked for goes with the controller.
+func TestATemporaryDirectoryIsRemovedAtTheEnd(t *testing.T) {
+	p := newPlace(t, 1)
+	w.temporary = t.TempDir()
+	defer func() {
+		w.temporary = ""
+		p.restartController(syscall.SIGTERM)
+		two := p.fleet("edge", 2)
+		p.apply(two)
+		p.expect(two, ready)
+	}()
+	p.restartController(syscall.SIGTERM)
+	p.eventually(func() error { return within(w.temporary, 1, "wye-proxies-*", p.namespace, "wye-edge", "wye-edge-0") })
+	if err := w.stopController(syscall.SIGTERM); err != nil {
+		t.Error(err)
+	}
+	if err := within(w.temporary, 0, "*"); err != nil {
+		t.Error(err)
+	}
+}
+
+// within says whether a directory has other than n files of a pattern.
+func within(dir string, n int, pattern ...string) error {
+	files, err := filepath.Glob(filepath.Join(append([]string{dir}, pattern...)...))
+	if err == nil && len(files) != n {
+		err = fmt.Errorf("%s has %q, want %d of %s", dir, files, n, filepath.Join(pattern...))
+	}
+	return err
 }
 
 // restartController ends the controller, and with it the proxies, and starts it

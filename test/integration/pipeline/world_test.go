@@ -5,7 +5,6 @@ package pipeline
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -25,7 +24,10 @@ import (
 
 	"github.com/wye-dev/wye/api/v1alpha1"
 	"github.com/wye-dev/wye/test/kube"
+	"github.com/wye-dev/wye/test/programs"
 )
+
+const root = "../../.." // of the repository
 
 // world is what the tests share: an API server, and the controller with its
 // proxies, as `make demo` starts them.
@@ -39,6 +41,7 @@ type world struct {
 	exited     chan error       // of the controller
 	metrics    string           // HOST:PORT of the controller's /metrics
 	inspection string           // HOST:PORT where the controller says what the proxies saw
+	temporary  string           // if it is not empty: TMPDIR of a controller that is given no --state-dir
 }
 
 // newWorld starts it all. What it started before an error is in the world that
@@ -126,27 +129,12 @@ func (w *world) install(ctx context.Context) error {
 // writeKubeconfig makes the controller what it is in a cluster: a service account
 // with the permissions of config/rbac and no more.
 func (w *world) writeKubeconfig(ctx context.Context) error {
-	token, err := w.kubectl(ctx, "create", "token", "--namespace=wye-system", "wye-controller-manager", "--duration=24h")
-	if err != nil {
-		return err
-	}
-	config, err := json.Marshal(map[string]any{
-		"apiVersion": "v1", "kind": "Config", "current-context": "test",
-		"clusters": []any{map[string]any{"name": "test", "cluster": map[string]any{
-			"server": w.kube.Config.Host, "certificate-authority-data": w.kube.Config.CAData,
-		}}},
-		"users":    []any{map[string]any{"name": "test", "user": map[string]any{"token": strings.TrimSpace(token)}}},
-		"contexts": []any{map[string]any{"name": "test", "context": map[string]any{"cluster": "test", "user": "test"}}},
-	})
-	if err != nil {
-		return err
-	}
 	w.kubeconfig = filepath.Join(w.dir, "controller.kubeconfig")
-	return os.WriteFile(w.kubeconfig, config, 0o600)
+	return w.kube.WriteKubeconfig(ctx, w.kubeconfig, "wye-system", "wye-controller-manager")
 }
 
 func (w *world) findPrograms(ctx context.Context) (err error) {
-	w.bin, err = programs(ctx, filepath.Join(w.dir, "bin"))
+	w.bin, err = programs.Find(ctx, root, filepath.Join(w.dir, "bin"), "wye-controller", "wye-proxy", "kubectl-wye")
 	return err
 }
 
@@ -169,11 +157,16 @@ func (w *world) startController() error {
 	defer log.Close() // the child has its own descriptor
 	cmd := exec.Command(filepath.Join(w.bin, "wye-controller"),
 		"--runtime=process", "--proxy-binary="+filepath.Join(w.bin, "wye-proxy"), "--kubeconfig="+w.kubeconfig,
-		"--state-dir="+filepath.Join(w.dir, "proxies"), "--fs-root="+w.disco(),
+		"--fs-root="+w.disco(),
 		"--push-bind-address="+push, "--push-address="+push,
 		"--metrics-bind-address="+w.metrics, "--metrics-secure=false",
 		"--health-probe-bind-address=0", "--inspect-bind-address="+w.inspection,
 		"--log-format=text", "--log-level=debug")
+	if w.temporary == "" {
+		cmd.Args = append(cmd.Args, "--state-dir="+filepath.Join(w.dir, "proxies"))
+	} else {
+		cmd.Env = append(os.Environ(), "TMPDIR="+w.temporary)
+	}
 	cmd.Stdout, cmd.Stderr = log, log
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("start the controller: %w", err)

@@ -1,7 +1,10 @@
 // Copyright The Wye Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package pipeline
+// Package programs gives tests the programs of this repository, as they are built
+// from its sources of now. In goes where the repository is and which programs; out
+// comes a directory that has them.
+package programs
 
 import (
 	"context"
@@ -15,16 +18,14 @@ import (
 	"time"
 )
 
-const root = "../../.." // of the repository
-
-// programs gives the directory of the programs that the tests start: bin/ of the
-// repository, if all are there and nothing that they are built from is newer
-// (`make test` sees to that), or else dir, where they are built.
+// Find gives the directory of programs: bin/ of the repository at root, if all are
+// there and nothing that they are built from is newer (`make test` sees to that), or
+// else dir, where they are built.
 //
-// Looking at all sources has a second use: go test then knows that the results
-// of this package, which imports next to nothing of the product, depend on them.
-func programs(ctx context.Context, dir string) (string, error) {
-	newest, err := newestSource()
+// Looking at all sources has a second use: go test then knows that the results of a
+// test, which may import nothing of the product, depend on them.
+func Find(ctx context.Context, root, dir string, names ...string) (string, error) {
+	newest, err := newestSource(root)
 	if err != nil {
 		return "", fmt.Errorf("look at the sources: %w", err)
 	}
@@ -32,9 +33,8 @@ func programs(ctx context.Context, dir string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	names := []string{"wye-controller", "wye-proxy", "kubectl-wye"}
-	old := func(name string) bool { return !newer(filepath.Join(bin, name), newest) }
-	if !slices.ContainsFunc(names, old) {
+	stale := func(name string) bool { return !newer(filepath.Join(bin, name), newest) }
+	if !slices.ContainsFunc(names, stale) {
 		return bin, nil
 	}
 	args := []string{"build", "-o", dir + string(filepath.Separator)}
@@ -55,7 +55,7 @@ func newer(file string, than time.Time) bool {
 }
 
 // newestSource is when a source of the programs changed last.
-func newestSource() (newest time.Time, err error) {
+func newestSource(root string) (newest time.Time, err error) {
 	others := []string{".git", "bin", "dist", "docs", "hack", "test"}
 	return newest, filepath.WalkDir(root, func(name string, d fs.DirEntry, err error) error {
 		if err != nil {
