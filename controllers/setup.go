@@ -268,7 +268,7 @@ func (o *operator) followCA(ctx context.Context) error {
 			o.caChanged.Ring(webhook.Key())
 		}
 		var fleets v1alpha1.ProxyFleetList
-		if err := o.mgr.GetClient().List(ctx, &fleets); err != nil {
+		if err := o.mgr.GetClient().List(ctx, &fleets); err != nil && ctx.Err() == nil {
 			return fmt.Errorf("list fleets: %w", err)
 		}
 		for i := range fleets.Items {
