@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"k8s.io/client-go/rest"
 
 	"github.com/wye-dev/wye/cli/namerctl"
 )
@@ -46,6 +47,8 @@ The tables are the Dtabs of the namespace that kubectl works in, or those of a
 namerd, if one is named: by --base-url, by NAMERCTL_BASE_URL, or by the key
 base-url in a file .namerctl.EXT (json, toml, yaml, yml, properties, hcl) in the
 working directory or the nearest parent that has one, or in the file of --config.
+One that asks who you are takes a token with --token, or as a password in the base
+URL; --certificate-authority is the file of the CA that it is trusted by.
 
 Speaking to a namerd, errors go to the standard output as well, and the exit
 status is 255, as with namerctl.`,
@@ -216,7 +219,31 @@ func (p *program) store() (store, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &namerctl.Client{Base: parsed, HTTP: &http.Client{}}, nil
+	client, err := p.namerdHTTP()
+	if err != nil {
+		return nil, err
+	}
+	return &namerctl.Client{Base: parsed, HTTP: client}, nil
+}
+
+// namerdHTTP speaks to a namerd by what kubectl's flags say of a server, and by
+// nothing that a kubeconfig says: that is for another.
+func (p *program) namerdHTTP() (*http.Client, error) {
+	shared, err := rest.HTTPClientFor(&rest.Config{
+		BearerToken: *p.kube.BearerToken,
+		TLSClientConfig: rest.TLSClientConfig{
+			CAFile: *p.kube.CAFile, ServerName: *p.kube.TLSServerName, Insecure: *p.kube.Insecure,
+		},
+	})
+	if err != nil {
+		return nil, err
+	}
+	client := *shared
+	if *p.kube.BearerToken != "" {
+		// Wherever a redirect leads, the token would go along.
+		client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	}
+	return &client, nil
 }
 
 // dtabInput reads a table to be sent. - is the standard input.

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -43,6 +44,31 @@ func TestNamerctl(t *testing.T) {
 			return nil
 		},
 	})
+}
+
+// A token is for the server that it was given for, and for nobody whom that names.
+func TestATokenDoesNotFollowARedirect(t *testing.T) {
+	asked := make(chan string, 1)
+	elsewhere := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		asked <- r.Header.Get("Authorization")
+	}))
+	defer elsewhere.Close()
+	namerd := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if got := r.Header.Get("Authorization"); got != "Bearer secret" {
+			t.Errorf("it is asked with %q", got)
+		}
+		http.Redirect(w, r, elsewhere.URL, http.StatusTemporaryRedirect)
+	}))
+	defer namerd.Close()
+	command := exec.CommandContext(t.Context(), "kubectl-wye", "dtab", "list", "--base-url", namerd.URL, "--token", "secret")
+	if out, err := command.Output(); err == nil || string(out) != "unexpected response: 307 Temporary Redirect\n" {
+		t.Errorf("%v: %s", err, out)
+	}
+	select {
+	case token := <-asked:
+		t.Errorf("another server was asked, with %q", token)
+	default:
+	}
 }
 
 // record writes down what matters of each request.
