@@ -6,14 +6,14 @@ package linkerdtcp
 import (
 	"fmt"
 	"io"
-	"io/fs"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/wye-dev/wye/test/programs"
 )
 
 // patience is how long a test waits for what must happen.
@@ -32,7 +32,10 @@ type demo struct {
 // start starts all programs.
 func start(t *testing.T) *demo {
 	t.Helper()
-	bin := build(t)
+	bin, err := programs.Find(t.Context(), filepath.Join("..", ".."), t.TempDir(), "wye-namerd", "wye-proxy")
+	if err != nil {
+		t.Fatal(err)
+	}
 	d := &demo{t: t, disco: t.TempDir()}
 	for i, name := range []string{"redis1", "redis2"} {
 		d.redis[i] = startRedis(t)
@@ -80,30 +83,6 @@ func (d *demo) announce(name string, s server) {
 	if err := os.Rename(file+".next", file); err != nil {
 		d.t.Fatal(err)
 	}
-}
-
-// build builds the programs, and looks at their sources: go test then knows that the
-// result of this package, which imports none of them, depends on them.
-func build(t *testing.T) string {
-	t.Helper()
-	for _, part := range []string{"api", "cmd", "document", "dtab", "namer", "namerd", "proxy"} {
-		err := filepath.WalkDir(filepath.Join("..", "..", part), func(name string, _ fs.DirEntry, err error) error {
-			if err == nil {
-				_, err = os.Stat(name)
-			}
-			return err
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	dir := t.TempDir()
-	command := exec.CommandContext(t.Context(), "go", "build", "-o", dir+string(filepath.Separator), "./cmd/wye-namerd", "./cmd/wye-proxy")
-	command.Dir = filepath.Join("..", "..")
-	if out, err := command.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
-	return dir
 }
 
 // answer is one of an HTTP server.
