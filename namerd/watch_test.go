@@ -333,6 +333,7 @@ func BenchmarkThousandWatchers(b *testing.B) {
 			for w.lines.Scan() {
 				got <- w.lines.Text()
 			}
+			got <- fmt.Sprintf("a watch has ended: %v", w.lines.Err()) // as each does after patience
 		}()
 	}
 	changes := []struct{ table, addr string }{{"/svc=>/#/io.l5d.fs;/svc/redis1=>/#/io.l5d.fs/redis2", addr2}, {"/svc=>/#/io.l5d.fs", addr1}}
