@@ -102,7 +102,6 @@ func newCommand(drain <-chan struct{}, logs io.Writer) *cobra.Command {
 			return proxy.Run(command.Context(), o)
 		},
 	}
-	command.SetVersionTemplate("wye-proxy {{.Version}}\n")
 	command.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	s.register(command)
 	return command

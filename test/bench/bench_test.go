@@ -160,7 +160,7 @@ func TestGoalsSpeakOfWhatIsMeasured(t *testing.T) {
 				switch {
 				case j < 0:
 					t.Errorf("%s: no peer %s", g.Title, candidate)
-				case candidate != "wye" && (!pf.Peers[j].can(all[i].Listener) || pf.Peers[j].skips(name)): // wye has no TLS yet
+				case !pf.Peers[j].can(all[i].Listener) || pf.Peers[j].skips(name):
 					t.Errorf("%s: %s has no part in %s", g.Title, candidate, name)
 				}
 			}
