@@ -47,7 +47,7 @@ test: build ## Run every test but the end-to-end ones. TEST_FLAGS=-v, PKG=./dtab
 	@$(WITH_ASSETS) go test $(TEST_FLAGS) $(or $(PKG),./...)
 
 race: ## Run the tests of packages under the race detector (needs a C compiler).
-	@$(WITH_ASSETS) CGO_ENABLED=1 go test -race $(TEST_FLAGS) ./api/... ./controllers/... ./dtab/... ./namer/... ./proxy/...
+	@$(WITH_ASSETS) CGO_ENABLED=1 go test -race $(TEST_FLAGS) ./api/... ./controllers/... ./dtab/... ./namer/... ./proxy/... ./test/conformance/...
 
 microbench: ## Run the Go benchmarks of packages.
 	go test -run '^$$' -bench . -benchmem $(TEST_FLAGS) $(or $(PKG),./...)
