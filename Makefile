@@ -25,7 +25,7 @@ export GOFLAGS += -tags=grpcnotrace
 TRIMPATH           ?= -trimpath
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up build test race microbench bench e2e verify generate manifests fmt lint images install deploy undeploy clean
+.PHONY: help demo up build test race microbench bench e2e soak verify generate manifests fmt lint images install deploy undeploy clean
 
 help: ## List the targets.
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z0-9]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -65,6 +65,9 @@ bench: build ## Compare the proxy with others, into docs/benchmarks.md (an hour)
 e2e: ## Test on the cluster of $KUBECONFIG, where the images can be had and Wye is not installed.
 	KUBECTL="$(KUBECTL)" CONTROLLER_IMAGE=$(CONTROLLER_IMAGE) PROXY_IMAGE=$(PROXY_IMAGE) \
 		go test -tags e2e -count 1 -timeout 30m -v $(TEST_FLAGS) ./test/e2e/...
+
+soak: ## Keep wye-proxy under mixed load and changes for DURATION=30m, and look for lost bytes, resets and leaks.
+	go test -tags soak -count 1 -timeout 0 -v $(TEST_FLAGS) ./test/soak -args -duration $(or $(DURATION),30m) -proxy-flags '$(PROXY_FLAGS)' $(if $(SEED),-seed $(SEED))
 
 generate: ## Generate code from the kinds and from the protocol.
 	$(TOOL) controller-gen object:headerFile=hack/boilerplate.go.txt paths=./api/v1alpha1/...

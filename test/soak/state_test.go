@@ -1,0 +1,137 @@
+//go:build soak
+
+// Copyright The Wye Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package soak
+
+import (
+	"fmt"
+	"math"
+	"strings"
+	"testing"
+	"time"
+)
+
+// Growth from one rest to another that is not taken for a leak.
+const (
+	moreDescriptors = 4
+	moreGoroutines  = 4
+	moreHeap        = 4 * mib // and a fifth
+	moreResident    = 8 * mib // and a fourth
+)
+
+// collections of garbage that lie between the beginning of a rest and what is held
+// then: pools take two to empty, and what closes descriptors runs after that.
+const collections = 3
+
+// state is what the proxy holds while nothing goes on.
+type state struct {
+	after                   time.Duration // since the beginning
+	descriptors, goroutines float64
+	heap, resident          float64 // bytes
+}
+
+func (s state) String() string {
+	return fmt.Sprintf("%8s  %4.0f descriptors  %4.0f goroutines  heap %5.1f MiB  resident %5.1f MiB",
+		s.after.Round(time.Second), s.descriptors, s.goroutines, s.heap/mib, s.resident/mib)
+}
+
+// growth tells what s holds more than it should, given what was held before.
+func (s state) growth(before state) []string {
+	var grown []string
+	for _, c := range []struct {
+		what          string
+		was, is, most float64
+	}{
+		{"descriptors", before.descriptors, s.descriptors, before.descriptors + moreDescriptors},
+		{"goroutines", before.goroutines, s.goroutines, before.goroutines + moreGoroutines},
+		{"bytes of heap", before.heap, s.heap, before.heap*1.2 + moreHeap},
+		{"resident bytes", before.resident, s.resident, before.resident*1.25 + moreResident},
+	} {
+		if c.is > c.most {
+			grown = append(grown, fmt.Sprintf("%s grew from %.0f to %.0f, more than %.0f", c.what, c.was, c.is, c.most))
+		}
+	}
+	return grown
+}
+
+// rest lets everything come to rest, checks the books, and returns what is held.
+func (w *world) rest(t *testing.T) state {
+	t.Helper()
+	w.load.rest()
+	w.calm(t)
+	var f figures
+	w.eventually(t, func() error {
+		f = w.scrape(t)
+		active := f.sum("wye_proxy_connections_active")
+		accepted, closed := f.sum("wye_proxy_connections_accepted_total"), f.sum("wye_proxy_connections_closed_total")
+		if active != 0 || accepted != closed {
+			return fmt.Errorf("no client is left, and %.0f connections are active, %.0f accepted, %.0f closed", active, accepted, closed)
+		}
+		return nil
+	})
+	for series, n := range f {
+		if strings.HasPrefix(series, "wye_proxy_connections_closed_total{") && n > 0 && !expected(series) {
+			w.tally.violation("%s is %.0f", series, n)
+		}
+	}
+	s := w.held(t, f["go_gc_duration_seconds_count"]+collections)
+	w.states = append(w.states, s)
+	return s
+}
+
+// expected tells whether connections may end as a series says: those that were
+// killed, or whose client aborted them, with a reset.
+func expected(series string) bool {
+	for _, outcome := range []string{"completed", "client_reset", "backend_reset"} {
+		if strings.Contains(series, `outcome="`+outcome+`"`) {
+			return true
+		}
+	}
+	return false
+}
+
+// held asks until so many collections of garbage have been: asking makes some.
+func (w *world) held(t *testing.T, collected float64) state {
+	t.Helper()
+	s := state{heap: math.Inf(1)}
+	w.eventually(t, func() error {
+		f := w.scrape(t)
+		s.after = time.Since(w.began)
+		s.descriptors, s.goroutines = f["process_open_fds"], f["go_goroutines"]
+		s.heap = min(s.heap, f["go_memstats_heap_alloc_bytes"])
+		s.resident = f["process_resident_memory_bytes"]
+		if n := f["go_gc_duration_seconds_count"]; n < collected {
+			return fmt.Errorf("%.0f collections of garbage, and waiting for %.0f", n, collected)
+		}
+		return nil
+	})
+	return s
+}
+
+func (w *world) scrape(t *testing.T) figures {
+	t.Helper()
+	f, err := w.proxy.scrape()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+// eventually waits until try succeeds.
+func (w *world) eventually(t *testing.T, try func() error) {
+	t.Helper()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.Now().Add(2 * patience); ; {
+		err := try()
+		if err == nil {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatal(err)
+		}
+		<-tick.C
+	}
+}
