@@ -175,14 +175,14 @@ func (c *crowd) check(t testing.TB, want int) {
 		}
 		quiet := p.parts.client.ends == inOrder && p.parts.backend.ends == inOrder
 		for _, side := range []struct {
-			name   string
-			saw    observed
-			itself manner
+			name        string
+			saw         observed
+			itself, far manner
 		}{
-			{"client", p.client.sees(p.backend), p.parts.client.ends},
-			{"backend", p.backend.sees(p.client), p.parts.backend.ends},
+			{"client", p.client.sees(p.backend), p.parts.client.ends, p.parts.backend.ends},
+			{"backend", p.backend.sees(p.client), p.parts.backend.ends, p.parts.client.ends},
 		} {
-			if problem := wrong(side.saw, quiet, side.itself); problem != "" {
+			if problem := wrong(side.saw, quiet, side.itself, side.far); problem != "" {
 				t.Errorf("%s: the %s %s; it saw: %s", p.said, side.name, problem, side.saw)
 			}
 		}
@@ -193,13 +193,15 @@ func (c *crowd) check(t testing.TB, want int) {
 }
 
 // wrong tells what is wrong with what a peer saw, given how both parts end.
-func wrong(saw observed, quiet bool, itself manner) string {
+func wrong(saw observed, quiet bool, itself, far manner) string {
 	switch {
 	case saw.bad():
 		return "got something else than was sent"
 	case quiet && saw.End != "FIN":
 		return "did not see the end that the other made"
-	case quiet && saw.Got == "a part":
+	case saw.End == "FIN" && far == byReset:
+		return "was told of an end where there was a reset"
+	case saw.End == "FIN" && saw.Got == "a part":
 		return "was given a part for the whole"
 	case itself == inOrder && saw.End != "FIN" && saw.End != "RST":
 		return "never saw an end"

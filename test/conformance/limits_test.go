@@ -35,6 +35,20 @@ func TestLimitsOfARoute(t *testing.T) {
 			want:    seen{nothing, whole, "1 idle_timeout"},
 		},
 		{
+			name:    "idle with a backend that does not read",
+			client:  steps(fill, receiveEnd, tell("over")),
+			backend: steps(await("over"), receiveEnd),
+			route:   route{idle: time.Second},
+			want:    seen{aborted, aborted, "1 idle_timeout"},
+		},
+		{
+			name:    "idle with a client that does not read",
+			client:  steps(await("over"), receiveEnd),
+			backend: steps(fill, receiveEnd, tell("over")),
+			route:   route{idle: time.Second},
+			want:    seen{aborted, aborted, "1 idle_timeout"},
+		},
+		{
 			name:    "lifetime in the middle of a stream of the client",
 			client:  steps(sendUntilRefused, receiveEnd),
 			backend: steps(receiveEnd),
@@ -46,6 +60,13 @@ func TestLimitsOfARoute(t *testing.T) {
 			client:  steps(receiveEnd),
 			backend: steps(sendUntilRefused, receiveEnd),
 			route:   route{lifetime: soon},
+			want:    seen{aborted, aborted, "1 lifetime_exceeded"},
+		},
+		{
+			name:    "lifetime with nobody who reads",
+			client:  steps(fill, await("over"), receiveEnd),
+			backend: steps(fill, awaitReset, tell("over"), receiveEnd),
+			route:   route{lifetime: time.Second},
 			want:    seen{aborted, aborted, "1 lifetime_exceeded"},
 		},
 		{

@@ -53,15 +53,45 @@ func TestResetsArePassedOn(t *testing.T) {
 			want:     aborted, got: "nothing",
 		},
 		{
+			name:     "by closing in the middle of what it receives",
+			resetter: steps(receive(2*mib), hangUp),
+			other:    steps(sendUntilRefused, receiveEnd),
+			want:     aborted, got: "some",
+		},
+		{
+			name:     "in the middle of what it receives",
+			resetter: steps(receive(2*mib), reset),
+			other:    steps(sendUntilRefused, receiveEnd),
+			want:     aborted, got: "some",
+		},
+		{
 			name:     "in the middle of what it sends",
 			resetter: steps(receive(1), send(3*mib), reset),
 			other:    steps(send(1), receiveEnd),
 			want:     aborted, got: "all",
 		},
 		{
+			name:     "in the middle of both",
+			resetter: steps(atOnce(steps(send(2*mib), tell("sent")), steps(receive(2*mib))), reset),
+			other:    steps(atOnce(steps(sendUntilRefused), steps(receiveEnd))),
+			want:     aborted, got: "some",
+		},
+		{
 			name:     "while its output is stuck",
 			resetter: steps(fill, tell("full"), reset, tell("reset")),
 			other:    steps(await("reset"), receiveEnd),
+			want:     aborted, got: "nothing",
+		},
+		{
+			name:     "while the other's output is stuck",
+			resetter: steps(await("full"), reset),
+			other:    steps(fill, tell("full"), receiveEnd),
+			want:     aborted, got: "nothing",
+		},
+		{
+			name:     "while both outputs are stuck",
+			resetter: steps(fill, tell("full"), await("other full"), reset, tell("reset")),
+			other:    steps(fill, tell("other full"), await("reset"), receiveEnd),
 			want:     aborted, got: "nothing",
 		},
 		{

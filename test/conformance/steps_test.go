@@ -4,6 +4,7 @@
 package conformance
 
 import (
+	"errors"
 	"sync"
 	"time"
 
@@ -86,6 +87,11 @@ func sendWithFIN(n int64) step {
 	}
 }
 
+// sendUrgent sends a byte beside the stream.
+func sendUrgent(p *peer) {
+	p.control(func(fd int) error { return unix.Sendto(fd, []byte{'!'}, unix.MSG_OOB, nil) })
+}
+
 // receive takes the next n bytes.
 func receive(n int64) step {
 	return func(p *peer) {
@@ -122,6 +128,21 @@ func drain(p *peer) { p.drain() }
 
 // rest lets so much time pass that the connection is at rest.
 func rest(*peer) { <-time.After(1500 * time.Millisecond) }
+
+// awaitReset waits until the kernel has a RST, and leaves what came before it.
+func awaitReset(p *peer) {
+	const closed = 7 // TCP_CLOSE
+	eventually(p.t, func() (err error) {
+		p.control(func(fd int) error {
+			info, bad := unix.GetsockoptTCPInfo(fd, unix.IPPROTO_TCP, unix.TCP_INFO)
+			if bad == nil && info.State != closed {
+				err = errors.New("no reset came")
+			}
+			return bad
+		})
+		return err
+	})
+}
 
 // awaitInput waits until there is something to read, and leaves it there.
 func awaitInput(p *peer) {

@@ -151,6 +151,23 @@ func TestFINTogetherWithTheLastData(t *testing.T) {
 	}
 }
 
+// An urgent byte is beside the stream. It ends a read early, and splice(2) returns 0
+// in front of it, as at the end.
+func TestUrgentDataDoesNotStopTheStream(t *testing.T) {
+	for _, n := range []int64{100, 600 * kib} {
+		sender := steps(send(n), sendUrgent, send(n), shut, receiveEnd)
+		receiver := steps(receiveEnd, send(n), shut)
+		for _, s := range []scenario{
+			{name: "of the client", client: sender, backend: receiver},
+			{name: "of the backend", client: receiver, backend: sender},
+		} {
+			s.name = fmt.Sprintf("%s, between %d bytes", s.name, n)
+			s.want = seen{whole, whole, completed}
+			s.test(t)
+		}
+	}
+}
+
 // order is the order of four events: C and B, a peer sends; c and b, it says that
 // this was all. Each is seen at the other end before the next.
 func TestHalfClosesInEveryOrder(t *testing.T) {
