@@ -49,7 +49,7 @@ func (l *loop) step(c *conn, next upstream.Step) {
 // watch has the kernel tell of everything that happens on a socket, once.
 func (l *loop) watch(c *conn, s side) unix.Errno {
 	event := unix.EpollEvent{
-		Events: unix.EPOLLIN | unix.EPOLLOUT | unix.EPOLLRDHUP | unix.EPOLLET,
+		Events: unix.EPOLLIN | unix.EPOLLOUT | unix.EPOLLPRI | unix.EPOLLRDHUP | unix.EPOLLET,
 		Fd:     c.index,
 		Pad:    int32(s),
 	}

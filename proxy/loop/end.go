@@ -106,7 +106,9 @@ func (l *loop) finish(c *conn, o flow.Outcome, err error) {
 	case flow.ClientReset, flow.BackendReset:
 		reset = true
 	case flow.LifetimeExceeded, flow.DrainDeadline:
-		reset = l.quiet(c) < atRest
+		reset = l.quiet(c) < atRest || c.midway()
+	case flow.IdleTimeout:
+		reset = c.midway()
 	}
 	l.disarm(c)
 	if c.secret != nil && !reset {
@@ -124,6 +126,12 @@ func (l *loop) finish(c *conn, o flow.Outcome, err error) {
 	l.account(c, c.arm.Name())
 	c.lease.Release()
 	l.slab.release(c)
+}
+
+// midway tells whether bytes are on their way that would be lost.
+func (c *conn) midway() bool {
+	return c.half[client].stuck() || c.half[backend].stuck() ||
+		socket.Pending(int(c.sock[client].fd)) || socket.Pending(int(c.sock[backend].fd))
 }
 
 // endAll ends every connection, and those that are still to come.

@@ -22,6 +22,8 @@ const (
 	batch = 256
 	// tellEvery is the time after which bytes that moved show in the metrics at the latest.
 	tellEvery = 100 * time.Millisecond
+	// tidyEvery is the time after which pipes and blocks that are not in use are given back.
+	tidyEvery = 2 * time.Second
 )
 
 // loop serves the connections that are its own. Everything in it belongs to its
@@ -47,6 +49,7 @@ type loop struct {
 	turn    []int32      // the ready ones being served
 	untold  []int32      // connections with bytes that the metrics have not been told
 	tellAt  time.Duration
+	tidyAt  time.Duration // 0: there is nothing to give back
 	ids     uint64
 	ending  bool // all connections are to end
 	over    bool // run is to return
@@ -108,6 +111,7 @@ func (l *loop) run() {
 		l.serveReady()
 		l.expire()
 		l.tell()
+		l.tidy()
 		l.slab.recycle()
 	}
 }
@@ -156,6 +160,29 @@ func (l *loop) tell() {
 		l.slab.at(i).tell()
 	}
 	l.untold = l.untold[:0]
+}
+
+// tidy gives back, from time to time, what was kept for reuse.
+func (l *loop) tidy() {
+	if l.tidyAt == 0 || l.now < l.tidyAt {
+		return
+	}
+	l.tidyAt = 0
+	l.pipes.close()
+	l.blocks = blocks{}
+}
+
+// hold keeps b, which c's receiver does not take now.
+func (l *loop) hold(h *half, b []byte) {
+	h.held = l.blocks.take(b)
+	l.untidy()
+}
+
+// untidy remembers that there will be something to give back.
+func (l *loop) untidy() {
+	if l.tidyAt == 0 {
+		l.tidyAt = l.now + tidyEvery
+	}
 }
 
 // noted remembers that bytes of c have moved.

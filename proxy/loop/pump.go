@@ -37,10 +37,10 @@ func (l *loop) happened(c *conn, s side, events uint32) {
 // seen notes what events say of a socket.
 func (s *sock) seen(events uint32) {
 	const ended = unix.EPOLLRDHUP | unix.EPOLLHUP | unix.EPOLLERR
-	if events&ended != 0 {
-		s.hung = true
+	if events&(ended|unix.EPOLLPRI) != 0 {
+		s.hung = true // and so is urgent data, in front of which a read stops
 	}
-	if events&(unix.EPOLLIN|ended) != 0 {
+	if events&(unix.EPOLLIN|unix.EPOLLPRI|ended) != 0 {
 		s.readable = true
 	}
 	if events&(unix.EPOLLOUT|unix.EPOLLHUP|unix.EPOLLERR) != 0 {
@@ -101,7 +101,7 @@ func (l *loop) copy(c *conn, from side) int {
 	if c.secret != nil {
 		l.seal(c, b[:n])
 	} else if rest := l.write(c, from, b[:n]); len(rest) > 0 {
-		h.held = l.blocks.take(rest)
+		l.hold(h, rest)
 		h.run = 0
 	}
 	return n

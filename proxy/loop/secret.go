@@ -8,6 +8,7 @@ package loop
 import (
 	"errors"
 	"io"
+	"slices"
 
 	"golang.org/x/sys/unix"
 )
@@ -68,7 +69,7 @@ func (l *loop) open(c *conn) int {
 		}
 		s.in = nil // crypto/tls has all of it, unless it has met an end
 		if rest := l.write(c, client, l.buf[:plain]); len(rest) > 0 {
-			h.held = l.blocks.take(rest)
+			l.hold(h, rest)
 		}
 		switch {
 		case c.phase != relaying || errors.Is(err, errAgain{}):
@@ -127,10 +128,10 @@ func (l *loop) sendSealed(c *conn) {
 	switch {
 	case len(b) == 0:
 	case h.held == nil:
-		h.held = l.blocks.take(b)
+		l.hold(h, b)
 	default: // rare: an answer of crypto/tls while data is held
-		joined := l.blocks.take(append(append(make([]byte, 0, len(h.held.rest)+len(b)), h.held.rest...), b...))
-		l.blocks.give(h.held)
-		h.held = joined
+		before := h.held
+		l.hold(h, slices.Concat(before.rest, b))
+		l.blocks.give(before)
 	}
 }

@@ -72,6 +72,7 @@ func (p *pipes) close() {
 func (l *loop) splice(c *conn, from side) int {
 	h, src := &c.half[from], &c.sock[from]
 	p := l.pipes.take()
+	l.untidy()
 	if p == nil {
 		h.run = 0
 		return 0
@@ -87,7 +88,7 @@ func (l *loop) splice(c *conn, from side) int {
 	l.pipes.give(p)
 	switch errno {
 	case 0:
-		h.ended = true
+		h.run = 0 // the end, or urgent data, which looks the same: reading tells
 	case unix.EAGAIN:
 		src.readable = false
 	case unix.EINTR:

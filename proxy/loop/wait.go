@@ -30,11 +30,8 @@ func (l *loop) wait() int {
 		return n
 	}
 	// Nothing for a while: let the processor go.
-	ms := -1
-	if len(l.untold) > 0 || l.wheel.armed > 0 {
-		l.now = time.Since(l.base)
-		ms = milliseconds(l.patience())
-	}
+	l.now = time.Since(l.base)
+	ms := milliseconds(l.patience())
 	n, err := unix.EpollWait(l.epoll, l.events, ms)
 	if err != nil {
 		return 0 // EINTR; the loop comes back here
@@ -56,11 +53,14 @@ func (l *loop) poll(d time.Duration) int {
 
 // patience is how long the loop may wait, if nothing happens, until it has something to do.
 func (l *loop) patience() time.Duration {
-	d := time.Hour
+	d := l.wheel.next(l.now)
 	if len(l.untold) > 0 {
-		d = l.tellAt - l.now
+		d = min(d, l.tellAt-l.now)
 	}
-	return max(0, min(d, l.wheel.next(l.now)))
+	if l.tidyAt > 0 {
+		d = min(d, l.tidyAt-l.now)
+	}
+	return max(0, d)
 }
 
 // milliseconds rounds up, so that no wait ends too soon.

@@ -32,6 +32,11 @@ func gone(conn *net.TCPConn) (gone bool) {
 	return gone
 }
 
+func pending(conn *net.TCPConn) (pending bool) {
+	control(conn, func(fd int) { pending = socket.Pending(fd) })
+	return pending
+}
+
 func silence(conn *net.TCPConn) time.Duration {
 	silence := socket.Unknown
 	control(conn, func(fd int) { silence = socket.Silence(fd) })

@@ -22,6 +22,7 @@ import (
 	"os"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/wye-dev/wye/proxy/flow"
@@ -70,10 +71,11 @@ type session struct {
 	secret          *tls.Conn // over client; nil: the client sends in the clear
 	limits          Limits
 	tick            time.Duration
-	last            atomic.Int64  // when bytes were last counted, in Unix nanoseconds
-	outcome         atomic.Uint32 // a flow.Outcome: what ended it first, Open for nothing
-	err             error         // what the system said to that; the half that notes the outcome writes it
-	cut             atomic.Bool   // both halves are to stop at once
+	last            atomic.Int64   // when bytes were last counted, in Unix nanoseconds
+	outcome         atomic.Uint32  // a flow.Outcome: what ended it first, Open for nothing
+	err             error          // what the system said to that; the half that notes the outcome writes it
+	shut            [2]atomic.Bool // the client's end, the backend's end has been told that nothing more comes
+	cut             atomic.Bool    // both halves are to stop at once
 }
 
 // half relays one direction to its end and passes that end on.
@@ -83,7 +85,11 @@ func (s *session) half(dst, src *net.TCPConn, moved func(int64)) {
 	case s.cut.Load():
 	case err != nil:
 		s.broken(dst, src, err)
+	case gone(src) && !s.end(src).Load():
+		// The kernel tells of a reset once, and has told the half that writes there.
+		s.broken(dst, src, syscall.ECONNRESET)
 	case s.ended() == flow.Open:
+		s.end(dst).Store(true)
 		// An error here means that dst is gone, which the other half will find.
 		if s.secret != nil && dst == s.client {
 			_ = s.secret.CloseWrite()
@@ -119,6 +125,12 @@ func (s *session) copyHalf(dst, src *net.TCPConn, moved func(int64)) error {
 			s.touch()
 			moved(n)
 		}
+		if err == nil && s.secret == nil {
+			if n, err = urgent(dst, src); n > 0 {
+				moved(n)
+				continue
+			}
+		}
 		if !errors.Is(err, os.ErrDeadlineExceeded) {
 			return err // nil at EOF
 		}
@@ -135,6 +147,28 @@ func (s *session) move(dst, src *net.TCPConn) (int64, error) {
 	default:
 		return dst.ReadFrom(src)
 	}
+}
+
+// urgent goes past urgent data at the end of what was moved: splice(2) does not, and
+// says that it has met the end. Nothing is moved at the end itself.
+func urgent(dst, src *net.TCPConn) (int64, error) {
+	var few [512]byte
+	n, err := src.Read(few[:])
+	if n > 0 {
+		n, err = dst.Write(few[:n])
+	}
+	if errors.Is(err, io.EOF) {
+		err = nil
+	}
+	return int64(n), err
+}
+
+// end tells whether the output to a side has been ended.
+func (s *session) end(of *net.TCPConn) *atomic.Bool {
+	if of == s.client {
+		return &s.shut[0]
+	}
+	return &s.shut[1]
 }
 
 // broken notes whose fault an error is and sees to it that the other half ends.
@@ -181,7 +215,9 @@ func (s *session) finish() flow.Outcome {
 	case flow.ClientReset, flow.BackendReset:
 		reset = true
 	case flow.LifetimeExceeded, flow.DrainDeadline:
-		reset = s.quiet() < atRest
+		reset = s.quiet() < atRest || pending(s.client) || pending(s.backend)
+	case flow.IdleTimeout:
+		reset = pending(s.client) || pending(s.backend)
 	}
 	for _, conn := range []*net.TCPConn{s.client, s.backend} {
 		if reset {

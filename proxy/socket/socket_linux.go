@@ -51,3 +51,11 @@ func Gone(fd int) bool {
 	info, err := unix.GetsockoptTCPInfo(fd, unix.IPPROTO_TCP, unix.TCP_INFO)
 	return err == nil && info.State == closed
 }
+
+// Pending tells whether bytes of a connection are on their way: written and not yet
+// taken by the peer's kernel, or received and not read.
+func Pending(fd int) bool {
+	out, errOut := unix.IoctlGetInt(fd, unix.TIOCOUTQ)
+	in, errIn := unix.IoctlGetInt(fd, unix.TIOCINQ)
+	return errOut == nil && out > 0 || errIn == nil && in > 0
+}

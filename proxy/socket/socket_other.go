@@ -25,3 +25,6 @@ func Silence(int) time.Duration { return Unknown }
 
 // Gone is not known here.
 func Gone(int) bool { return false }
+
+// Pending is not known here.
+func Pending(int) bool { return false }

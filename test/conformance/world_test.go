@@ -51,7 +51,8 @@ type plane struct {
 // planes are the data planes that must not differ. The first is the reference.
 func planes() []plane {
 	return []plane{
-		{name: "portable", options: proxy.Options{}},
+		{name: "portable", options: proxy.Options{Portable: true}},
+		{name: "loops", options: proxy.Options{}},
 	}
 }
 
