@@ -8,6 +8,7 @@
 package socket
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net"
@@ -65,6 +66,18 @@ func options(_, _ string, conn syscall.RawConn) error {
 		}
 	})
 	return errors.Join(control, err)
+}
+
+// Duplicate makes another descriptor of a listening socket, for its options. It
+// keeps the port open, is to be closed, and unlike that of File it is not watched by
+// Go's poller, which each client would wake.
+func Duplicate(l *net.TCPListener) (fd int, err error) {
+	raw, err := l.SyscallConn()
+	if err != nil {
+		return 0, err
+	}
+	control := raw.Control(func(from uintptr) { fd, err = unix.FcntlInt(from, unix.F_DUPFD_CLOEXEC, 0) })
+	return fd, cmp.Or(control, err)
 }
 
 // A port that is being closed accepts until nobody has come for LastCall, so that
