@@ -63,7 +63,7 @@ var flow = map[string][]string{
 
 	// The data plane. What a proxy is told:
 	"proxy/apply": {"api/push/v1"},
-	"proxy/plan":  {"api/push/v1", "dtab", "proxy/balancer", "proxy/router", "proxy/tlsconf"},
+	"proxy/plan":  {"api/push/v1", "dtab", "proxy/balancer", "proxy/router", "proxy/socket", "proxy/tlsconf"},
 	// and what a connection meets:
 	"proxy/tlsconf":  {},
 	"proxy/flow":     {},
@@ -86,7 +86,7 @@ var flow = map[string][]string{
 	"proxy/pushtest": {"api/push/v1"}, // a controller for the tests of the data plane
 	// A proxy without a controller: what its file says, what names are bound to,
 	// and a source of config made of both.
-	"proxy/linkerdtcp":     {"document", "dtab", "namer/mounts", "proxy/tlsconf"},
+	"proxy/linkerdtcp":     {"document", "dtab", "namer/mounts", "proxy/socket", "proxy/tlsconf"},
 	"proxy/tlsconf/files":  {"proxy/tlsconf"},
 	"proxy/resolve":        {"dtab", "namer"},
 	"proxy/resolve/namerd": {"dtab", "namer", "proxy/resolve"},

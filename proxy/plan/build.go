@@ -14,6 +14,7 @@ import (
 
 	pushv1 "github.com/wye-dev/wye/api/push/v1"
 	"github.com/wye-dev/wye/proxy/balancer"
+	"github.com/wye-dev/wye/proxy/socket"
 	"github.com/wye-dev/wye/proxy/tlsconf"
 )
 
@@ -146,7 +147,16 @@ func (b *building) readListener(l *pushv1.Listener) error {
 	if err != nil {
 		return fmt.Errorf("listener %q: %w", name, err)
 	}
-	listener := Listener{Name: name, Address: address, Port: uint16(port), MaxConnections: l.GetMaxConnections()}
+	if err := socket.CheckCongestionControl(l.GetCongestionControl()); err != nil {
+		return fmt.Errorf("listener %q: %w", name, err)
+	}
+	listener := Listener{
+		Name:              name,
+		Address:           address,
+		Port:              uint16(port),
+		MaxConnections:    l.GetMaxConnections(),
+		CongestionControl: l.GetCongestionControl(),
+	}
 	if err := b.endTLS(&listener, l.GetTls()); err != nil {
 		return fmt.Errorf("listener %q: %w", name, err)
 	}

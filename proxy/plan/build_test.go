@@ -78,6 +78,7 @@ func TestBuildReadsAConfig(t *testing.T) {
 		Attempt: durationpb.New(time.Millisecond),
 	}
 	config.Routes[0].OnUnavailable = pushv1.OnUnavailable_ON_UNAVAILABLE_REDISTRIBUTE
+	config.Listeners[0].CongestionControl, config.Routes[1].CongestionControl = "cubic", "tcp-x_15-letter"
 	p := build(t, config, nil)
 	one, two := p.Listeners["tcp/1"].Route, p.Listeners["tcp/2"].Route
 	if p.Generation != 7 || one != p.Routes["ns/one"] || two != p.Routes["ns/two"] || p.Listeners["tcp/2"].Port != 2 {
@@ -91,6 +92,10 @@ func TestBuildReadsAConfig(t *testing.T) {
 	}
 	if !one.Redistribute || two.Redistribute {
 		t.Errorf("redistribute is %v and %v, want true and false", one.Redistribute, two.Redistribute)
+	}
+	if p.Listeners["tcp/1"].CongestionControl != "cubic" || p.Listeners["tcp/2"].CongestionControl != "" ||
+		one.CongestionControl != "" || two.CongestionControl != "tcp-x_15-letter" {
+		t.Error("the congestion controls are not those of the config")
 	}
 	if one.Pools[0] != p.Pools["a"] || one.Pools[1] != p.Pools["b"] || p.Pools["b"].Len() != 2 {
 		t.Error("the route's pools are not the plan's")
@@ -191,6 +196,13 @@ route ns/two: listener "tcp/2" is not there
 		}, `listener tcp/2: port 1 of listener "tcp/2" is listener "tcp/1"'s
 `},
 		{"negative timeout of an attempt", func(c *pushv1.Config) { c.Routes[0].Timeouts = &pushv1.Timeouts{Attempt: durationpb.New(-1)} }, `route ns/one: timeout of one attempt to connect -1ns is negative
+`},
+		{"congestion control of a listener", func(c *pushv1.Config) {
+			c.Listeners[1].CongestionControl = "cubic reno"
+			c.Routes = c.Routes[:1]
+		}, `listener tcp/2: listener "tcp/2": congestion control "cubic reno" is not of at most 15 of a-z, 0-9, _ and -
+`},
+		{"congestion control of a route", func(c *pushv1.Config) { c.Routes[0].CongestionControl = strings.Repeat("a", 16) }, `route ns/one: congestion control "aaaaaaaaaaaaaaaa" is not of at most 15 of a-z, 0-9, _ and -
 `},
 		{"listener twice", func(c *pushv1.Config) { c.Listeners = append(c.Listeners, c.Listeners[1]) }, `listener tcp/2: listener "tcp/2" is there twice
 `},

@@ -39,8 +39,10 @@ type Listener struct {
 	// TLS of clients ends by it; nil: what they send is passed on as it is. It stays
 	// the same while the config says the same, and must not be copied: the keys of
 	// its session tickets are in it.
-	TLS   *tls.Config
-	Route *Route // nil: connections are refused
+	TLS *tls.Config
+	// CongestionControl towards clients, well formed; empty: the kernel's default.
+	CongestionControl string
+	Route             *Route // nil: connections are refused
 
 	settings *pushv1.ServerTLS // that TLS was made of
 }
@@ -52,6 +54,8 @@ type Route struct {
 	Hash         string
 	Timeouts     Timeouts
 	Redistribute bool // a connection whose arm cannot be reached goes to another
+	// CongestionControl towards endpoints, well formed; empty: the kernel's default.
+	CongestionControl string
 
 	Chooser *router.Chooser
 	Pools   []*balancer.Pool // of the arms, by the chooser's indexes

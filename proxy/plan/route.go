@@ -16,6 +16,7 @@ import (
 	"github.com/wye-dev/wye/dtab"
 	"github.com/wye-dev/wye/proxy/balancer"
 	"github.com/wye-dev/wye/proxy/router"
+	"github.com/wye-dev/wye/proxy/socket"
 )
 
 // Limits of a route's tree. Bound trees of real tables are far below.
@@ -37,16 +38,20 @@ func (b *building) route(r *pushv1.Route) (*Route, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := socket.CheckCongestionControl(r.GetCongestionControl()); err != nil {
+		return nil, err
+	}
 	before := b.old.Routes[r.GetName()]
 	if before != nil && r.GetHash() != "" && before.Hash == r.GetHash() && b.havePools(before) {
 		return before.with(b.plan.Pools), nil
 	}
 	next := &Route{
-		Name:         r.GetName(),
-		Listener:     r.GetListener(),
-		Hash:         r.GetHash(),
-		Timeouts:     timeouts,
-		Redistribute: redistribute,
+		Name:              r.GetName(),
+		Listener:          r.GetListener(),
+		Hash:              r.GetHash(),
+		Timeouts:          timeouts,
+		Redistribute:      redistribute,
+		CongestionControl: r.GetCongestionControl(),
 	}
 	if next.Chooser, err = chooser(r.GetTree()); err != nil {
 		return nil, err

@@ -989,9 +989,12 @@ type Listener struct {
 	// Connections served at a time; others wait to be accepted. 0: no limit.
 	MaxConnections uint32 `protobuf:"varint,4,opt,name=max_connections,json=maxConnections,proto3" json:"max_connections,omitempty"`
 	// The TLS of clients ends here. Unset: what they send is passed on as it is.
-	Tls           *ServerTLS `protobuf:"bytes,5,opt,name=tls,proto3" json:"tls,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Tls *ServerTLS `protobuf:"bytes,5,opt,name=tls,proto3" json:"tls,omitempty"`
+	// TCP congestion control towards clients: 1 to 15 of a-z, 0-9, _ and -. Empty: the
+	// kernel's default. A proxy that cannot have it goes on with the default.
+	CongestionControl string `protobuf:"bytes,6,opt,name=congestion_control,json=congestionControl,proto3" json:"congestion_control,omitempty"`
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
 }
 
 func (x *Listener) Reset() {
@@ -1057,6 +1060,13 @@ func (x *Listener) GetTls() *ServerTLS {
 		return x.Tls
 	}
 	return nil
+}
+
+func (x *Listener) GetCongestionControl() string {
+	if x != nil {
+		return x.CongestionControl
+	}
+	return ""
 }
 
 // ServerTLS says how the TLS of clients ends at a listener. It names identities (a
@@ -1192,8 +1202,10 @@ type Route struct {
 	Tree          *Tree         `protobuf:"bytes,4,opt,name=tree,proto3" json:"tree,omitempty"`
 	Timeouts      *Timeouts     `protobuf:"bytes,5,opt,name=timeouts,proto3" json:"timeouts,omitempty"`
 	OnUnavailable OnUnavailable `protobuf:"varint,6,opt,name=on_unavailable,json=onUnavailable,proto3,enum=wye.push.v1.OnUnavailable" json:"on_unavailable,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	// TCP congestion control towards endpoints; as that of a Listener.
+	CongestionControl string `protobuf:"bytes,7,opt,name=congestion_control,json=congestionControl,proto3" json:"congestion_control,omitempty"`
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
 }
 
 func (x *Route) Reset() {
@@ -1266,6 +1278,13 @@ func (x *Route) GetOnUnavailable() OnUnavailable {
 		return x.OnUnavailable
 	}
 	return OnUnavailable_ON_UNAVAILABLE_UNSPECIFIED
+}
+
+func (x *Route) GetCongestionControl() string {
+	if x != nil {
+		return x.CongestionControl
+	}
+	return ""
 }
 
 type Timeouts struct {
@@ -1970,13 +1989,14 @@ const file_api_push_v1_push_proto_rawDesc = "" +
 	"\tlisteners\x18\x02 \x03(\v2\x15.wye.push.v1.ListenerR\tlisteners\x12*\n" +
 	"\x06routes\x18\x03 \x03(\v2\x12.wye.push.v1.RouteR\x06routes\x12'\n" +
 	"\x05pools\x18\x04 \x03(\v2\x11.wye.push.v1.PoolR\x05pools\x12\x1a\n" +
-	"\bretained\x18\x05 \x03(\tR\bretained\"\x9f\x01\n" +
+	"\bretained\x18\x05 \x03(\tR\bretained\"\xce\x01\n" +
 	"\bListener\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
 	"\x04port\x18\x02 \x01(\rR\x04port\x12\x18\n" +
 	"\aaddress\x18\x03 \x01(\tR\aaddress\x12'\n" +
 	"\x0fmax_connections\x18\x04 \x01(\rR\x0emaxConnections\x12(\n" +
-	"\x03tls\x18\x05 \x01(\v2\x16.wye.push.v1.ServerTLSR\x03tls\"\x91\x01\n" +
+	"\x03tls\x18\x05 \x01(\v2\x16.wye.push.v1.ServerTLSR\x03tls\x12-\n" +
+	"\x12congestion_control\x18\x06 \x01(\tR\x11congestionControl\"\x91\x01\n" +
 	"\tServerTLS\x12;\n" +
 	"\n" +
 	"identities\x18\x01 \x03(\v2\x1b.wye.push.v1.ServerIdentityR\n" +
@@ -1985,14 +2005,15 @@ const file_api_push_v1_push_proto_rawDesc = "" +
 	"\tprotocols\x18\x03 \x03(\tR\tprotocols\"@\n" +
 	"\x0eServerIdentity\x12\x12\n" +
 	"\x04host\x18\x01 \x01(\tR\x04host\x12\x1a\n" +
-	"\bidentity\x18\x02 \x01(\tR\bidentity\"\xe8\x01\n" +
+	"\bidentity\x18\x02 \x01(\tR\bidentity\"\x97\x02\n" +
 	"\x05Route\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x1a\n" +
 	"\blistener\x18\x02 \x01(\tR\blistener\x12\x12\n" +
 	"\x04hash\x18\x03 \x01(\tR\x04hash\x12%\n" +
 	"\x04tree\x18\x04 \x01(\v2\x11.wye.push.v1.TreeR\x04tree\x121\n" +
 	"\btimeouts\x18\x05 \x01(\v2\x15.wye.push.v1.TimeoutsR\btimeouts\x12A\n" +
-	"\x0eon_unavailable\x18\x06 \x01(\x0e2\x1a.wye.push.v1.OnUnavailableR\ronUnavailable\"\xda\x01\n" +
+	"\x0eon_unavailable\x18\x06 \x01(\x0e2\x1a.wye.push.v1.OnUnavailableR\ronUnavailable\x12-\n" +
+	"\x12congestion_control\x18\a \x01(\tR\x11congestionControl\"\xda\x01\n" +
 	"\bTimeouts\x123\n" +
 	"\aconnect\x18\x01 \x01(\v2\x19.google.protobuf.DurationR\aconnect\x12-\n" +
 	"\x04idle\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\x04idle\x125\n" +
