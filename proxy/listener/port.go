@@ -11,6 +11,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/wye-dev/wye/proxy/plan"
 	"github.com/wye-dev/wye/proxy/socket"
 )
@@ -56,6 +58,10 @@ type bound struct {
 	number  uint16
 	stop    func() // ends accepting; nil when the port could not be opened
 	err     error  // why it could not be
+
+	fd         int    // the same socket as the driver's, while stop is not nil
+	congestion string // congestion control that the plan wants; empty: the kernel's default
+	given      string // what the socket has of that
 }
 
 func (b *bound) serves(address netip.Addr, l *plan.Listener) bool {
@@ -73,7 +79,26 @@ func (b *bound) problem() string {
 // close stops the port, if it is open.
 func (b *bound) close() {
 	if b.stop != nil {
+		_ = unix.Close(b.fd)
 		b.stop()
+	}
+}
+
+// controlCongestion has the kernel give those whom it lets in from now on the
+// congestion control that the plan wants, or its default if that cannot be had.
+func (b *bound) controlCongestion() {
+	if b.given == b.congestion {
+		return
+	}
+	if b.congestion != "" && socket.SetCongestionControl(b.fd, b.congestion) == nil {
+		b.given = b.congestion
+		return
+	}
+	if b.given == "" {
+		return
+	}
+	if usual, err := socket.DefaultCongestionControl(); err == nil && socket.SetCongestionControl(b.fd, usual) == nil {
+		b.given = ""
 	}
 }
 
@@ -82,7 +107,8 @@ const HandshakeTimeout = 10 * time.Second
 
 // Driver accepts the connections of ports and serves each to its end.
 type Driver interface {
-	// Serve accepts on l, which is the driver's from now on, until stop is called.
+	// Serve accepts on l, which is the driver's from now on but for the congestion
+	// control that clients inherit from it, until stop is called.
 	// Then nobody new is let in, and whoever has already reached the socket is still
 	// served. stop does not wait for that.
 	Serve(l *net.TCPListener, p *Port) (stop func(), err error)
@@ -96,9 +122,18 @@ type Driver interface {
 
 // open binds the port and has it served.
 func (s *Set) open(b *bound) error {
-	var l *net.TCPListener
-	if l, b.err = socket.Listen(s.ctx, b.address, b.number); b.err == nil {
-		b.stop, b.err = s.driver.Serve(l, &b.Port)
+	l, err := socket.Listen(s.ctx, b.address, b.number)
+	if err != nil {
+		return err
 	}
-	return b.err
+	if b.fd, err = socket.Duplicate(l); err != nil {
+		_ = l.Close()
+		return err
+	}
+	b.given = ""
+	b.controlCongestion()
+	if b.stop, err = s.driver.Serve(l, &b.Port); err != nil {
+		_ = unix.Close(b.fd)
+	}
+	return err
 }

@@ -20,6 +20,7 @@ import (
 	pushv1 "github.com/wye-dev/wye/api/push/v1"
 	"github.com/wye-dev/wye/proxy/metrics"
 	"github.com/wye-dev/wye/proxy/plan"
+	"github.com/wye-dev/wye/proxy/socket"
 )
 
 // Options of a Set. The zero value of each field is its default.
@@ -51,6 +52,7 @@ type Set struct {
 	mu       sync.Mutex
 	plan     *plan.Plan        // guarded by mu: the one in force
 	ports    map[string]*bound // guarded by mu: listener name -> port
+	tried    map[string]bool   // guarded by mu: congestion controls of the plan
 	retry    *time.Timer       // guarded by mu: nil unless a port is not open
 	draining bool              // guarded by mu
 
@@ -69,7 +71,8 @@ func NewSet(driver Driver, opts Options) *Set {
 
 // Install makes p the plan in force: opens the listeners that are new, closes
 // those that are gone, and swaps the routes of the others. Connections that are
-// established stay as they are. It returns the ports that could not be bound,
+// established stay as they are; so do those that wait to be accepted, as far as the
+// congestion control towards clients goes. It returns the ports that could not be bound,
 // with reason PORT_UNAVAILABLE; those are tried again until they can be, or
 // until a plan without them is installed.
 func (s *Set) Install(p *plan.Plan) []*pushv1.Refusal {
@@ -86,6 +89,7 @@ func (s *Set) Install(p *plan.Plan) []*pushv1.Refusal {
 	if s.opts.Metrics != nil {
 		s.opts.Metrics.Install(p)
 	}
+	s.tryCongestionControls(p)
 	s.plan = p
 	gone := maps.Clone(s.ports)
 	for name, l := range p.Listeners {
@@ -100,8 +104,11 @@ func (s *Set) Install(p *plan.Plan) []*pushv1.Refusal {
 		}
 		s.ports[name].tls.Store(l.TLS)
 		s.ports[name].route.Store(l.Route)
+		s.ports[name].congestion = l.CongestionControl
 		if s.ports[name].stop == nil {
 			s.bind(s.ports[name])
+		} else {
+			s.ports[name].controlCongestion()
 		}
 	}
 	for name, old := range gone {
@@ -112,6 +119,29 @@ func (s *Set) Install(p *plan.Plan) []*pushv1.Refusal {
 	}
 	s.scheduleRetry()
 	return s.refusals()
+}
+
+// tryCongestionControls tells of those that p asks for and the kernel does not
+// give, unless the plan before asked for them too. Connections go on with the
+// kernel's default then. s.mu is held.
+func (s *Set) tryCongestionControls(p *plan.Plan) {
+	asked := map[string]bool{}
+	for _, l := range p.Listeners {
+		asked[l.CongestionControl] = true
+	}
+	for _, r := range p.Routes {
+		asked[r.CongestionControl] = true
+	}
+	delete(asked, "")
+	for name := range asked {
+		if s.tried[name] {
+			continue
+		}
+		if err := socket.TryCongestionControl(name); err != nil {
+			s.opts.Log.Warn("congestion control cannot be had, going on with the kernel's default", "name", name, "err", err)
+		}
+	}
+	s.tried = asked
 }
 
 // addressOf is the address that a listener is opened on; the zero Addr is all.
@@ -125,12 +155,12 @@ func (s *Set) addressOf(l *plan.Listener) netip.Addr {
 // bind tries to open a port and notes why it cannot be. s.mu is held.
 func (s *Set) bind(b *bound) {
 	before := b.problem()
-	err := s.open(b)
+	b.err = s.open(b)
 	switch now := b.problem(); {
-	case err == nil:
+	case b.err == nil:
 		s.opts.Log.Info("listening", "listener", b.Name, "port", b.number)
 	case now != before:
-		s.opts.Log.Warn("port unavailable, trying again", "listener", b.Name, "port", b.number, "err", err)
+		s.opts.Log.Warn("port unavailable, trying again", "listener", b.Name, "port", b.number, "err", b.err)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"context"
 	"net"
 	"net/netip"
+	"syscall"
 	"time"
 
 	"github.com/wye-dev/wye/proxy/flow"
@@ -29,7 +30,7 @@ func (d *Dialer) Connect(ctx context.Context, s *Search, step Step) (*net.TCPCon
 		case step.Outcome != flow.Open:
 			return nil, step.Outcome
 		case step.Dial.IsValid():
-			conn, err := d.attempt(ctx, step)
+			conn, err := d.attempt(ctx, step, s.route.CongestionControl)
 			if err == nil {
 				s.Connected(time.Now())
 				return conn, flow.Open
@@ -49,14 +50,25 @@ func (d *Dialer) Connect(ctx context.Context, s *Search, step Step) (*net.TCPCon
 	}
 }
 
-func (d *Dialer) attempt(ctx context.Context, step Step) (*net.TCPConn, error) {
+func (d *Dialer) attempt(ctx context.Context, step Step, congestion string) (*net.TCPConn, error) {
 	ctx, cancel := context.WithDeadline(ctx, step.By)
 	defer cancel()
 	if d.Dial != nil {
 		return d.Dial(ctx, step.Dial)
 	}
-	dialer := net.Dialer{KeepAliveConfig: socket.KeepAlive()}
+	dialer := net.Dialer{KeepAliveConfig: socket.KeepAlive(), Control: control(congestion)}
 	return dialer.DialTCP(ctx, "tcp", netip.AddrPort{}, step.Dial)
+}
+
+// control gives a socket its congestion control before it connects. One that cannot
+// be had is left out: the listeners' Set has told of it.
+func control(congestion string) func(network, address string, conn syscall.RawConn) error {
+	if congestion == "" {
+		return nil
+	}
+	return func(_, _ string, conn syscall.RawConn) error {
+		return conn.Control(func(fd uintptr) { _ = socket.SetCongestionControl(int(fd), congestion) })
+	}
 }
 
 func wait(ctx context.Context, until time.Time) {
