@@ -25,6 +25,7 @@ func (t *translation) config(drafts []*draft) *pushv1.Config {
 	c := &pushv1.Config{}
 	listeners := map[string]*pushv1.Listener{} // name -> listener
 	pools := map[string]*pushv1.Pool{}         // name -> pool
+	congestion := t.congestionControl()
 	for _, d := range drafts {
 		if d.verdict.Serving == ServesRetained {
 			c.Retained = append(c.Retained, d.key.String())
@@ -32,9 +33,11 @@ func (t *translation) config(drafts []*draft) *pushv1.Config {
 		if d.form == nil {
 			continue
 		}
-		r := wireRoute(d.key.String(), *d.form)
+		r := wireRoute(d.key.String(), *d.form, congestion.Backends)
 		c.Routes = append(c.Routes, r)
-		listeners[r.Listener] = &pushv1.Listener{Name: r.Listener, Port: uint32(d.port)}
+		listeners[r.Listener] = &pushv1.Listener{
+			Name: r.Listener, Port: uint32(d.port), CongestionControl: congestion.Clients,
+		}
 		forLeaves(d.form.Tree, func(a Arm) {
 			if name := a.ID.String(); pools[name] == nil {
 				pools[name] = t.wirePool(name, a.ID)
@@ -49,6 +52,14 @@ func (t *translation) config(drafts []*draft) *pushv1.Config {
 	return c
 }
 
+// congestionControl is what the fleet says of it.
+func (t *translation) congestionControl() v1alpha1.CongestionControl {
+	if fleet := t.snapshot.Fleet; fleet != nil && fleet.Spec.CongestionControl != nil {
+		return *fleet.Spec.CongestionControl
+	}
+	return v1alpha1.CongestionControl{}
+}
+
 func valuesByKey[V any](m map[string]V) []V {
 	values := make([]V, 0, len(m))
 	for _, k := range slices.Sorted(maps.Keys(m)) {
@@ -57,13 +68,14 @@ func valuesByKey[V any](m map[string]V) []V {
 	return values
 }
 
-func wireRoute(name string, b Bound) *pushv1.Route {
+func wireRoute(name string, b Bound, congestionControl string) *pushv1.Route {
 	r := &pushv1.Route{
-		Name:          name,
-		Listener:      fmt.Sprintf("tcp/%d", b.Spec.Port),
-		Tree:          wireTree(b.Tree),
-		Timeouts:      wireTimeouts(b.Spec.Timeouts),
-		OnUnavailable: pushv1.OnUnavailable_ON_UNAVAILABLE_REFUSE,
+		Name:              name,
+		Listener:          fmt.Sprintf("tcp/%d", b.Spec.Port),
+		Tree:              wireTree(b.Tree),
+		Timeouts:          wireTimeouts(b.Spec.Timeouts),
+		OnUnavailable:     pushv1.OnUnavailable_ON_UNAVAILABLE_REFUSE,
+		CongestionControl: congestionControl,
 	}
 	if b.Spec.OnUnavailable == v1alpha1.OnUnavailableRedistribute {
 		r.OnUnavailable = pushv1.OnUnavailable_ON_UNAVAILABLE_REDISTRIBUTE

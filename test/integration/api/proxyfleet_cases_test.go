@@ -100,6 +100,20 @@ var proxyFleetBounds = []bound{
 		refuse: `disruptionBudget: {minAvailable: 1, maxUnavailable: 1}`,
 	},
 	{
+		path:    "spec.congestionControl.clients",
+		demand:  "pattern",
+		accept:  `congestionControl: {clients: tcp_15-letters0}`,
+		refuse:  `congestionControl: {clients: Cubic}`,
+		message: "spec.congestionControl.clients in body should match '^[a-z0-9_-]{1,15}$'",
+	},
+	{
+		path:    "spec.congestionControl.backends",
+		demand:  "pattern",
+		accept:  `congestionControl: {backends: bbr}`,
+		refuse:  `congestionControl: {backends: tcp_16_letters_0}`,
+		message: "spec.congestionControl.backends in body should match '^[a-z0-9_-]{1,15}$'",
+	},
+	{
 		path:   "spec.drain.deadline",
 		demand: "deadline must be a duration from 0s to 24h, such as 30s or 10m",
 		accept: `drain: {deadline: 24h}`,
