@@ -52,20 +52,22 @@ func config(routes []route) *pushv1.Config {
 
 func (r route) listener() *pushv1.Listener {
 	return &pushv1.Listener{
-		Name:           "tcp/" + r.server.Address.String(),
-		Address:        r.server.Address.Addr().String(),
-		Port:           uint32(r.server.Address.Port()),
-		MaxConnections: r.server.MaxConnections,
-		Tls:            serverTLS(r.server.TLS),
+		Name:              "tcp/" + r.server.Address.String(),
+		Address:           r.server.Address.Addr().String(),
+		Port:              uint32(r.server.Address.Port()),
+		MaxConnections:    r.server.MaxConnections,
+		Tls:               serverTLS(r.server.TLS),
+		CongestionControl: r.server.Congestion.Clients,
 	}
 }
 
 func (r route) route(answer *resolve.Answer) *pushv1.Route {
 	wire := &pushv1.Route{
-		Name:     r.title,
-		Listener: r.listener().GetName(),
-		Tree:     r.name.tree(answer.Tree),
-		Timeouts: timeouts(r.server),
+		Name:              r.title,
+		Listener:          r.listener().GetName(),
+		Tree:              r.name.tree(answer.Tree),
+		Timeouts:          timeouts(r.server),
+		CongestionControl: r.server.Congestion.Backends,
 	}
 	wire.Hash = hash(wire)
 	return wire

@@ -26,10 +26,10 @@ func routes(t *testing.T) ([]route, *name) {
 	t.Helper()
 	s := &source{}
 	s.add(linkerdtcp.Router{Label: "r", Servers: []linkerdtcp.Server{
-		{Address: netip.MustParseAddrPort("0.0.0.0:80"), DstName: dtab.Path{"svc"}, MaxConnections: 5},
+		{Address: netip.MustParseAddrPort("0.0.0.0:80"), DstName: dtab.Path{"svc"}, MaxConnections: 5, Congestion: linkerdtcp.Congestion{Clients: "cubic"}},
 		{
 			Address: netip.MustParseAddrPort("[::1]:80"), DstName: dtab.Path{"svc"}, ConnectTimeout: time.Second,
-			AttemptTimeout: time.Millisecond, Lifetime: time.Minute,
+			AttemptTimeout: time.Millisecond, Lifetime: time.Minute, Congestion: linkerdtcp.Congestion{Backends: "bbr"},
 		},
 	}}, nil)
 	s.add(linkerdtcp.Router{Label: "q", Servers: []linkerdtcp.Server{
@@ -68,10 +68,10 @@ func TestServersBecomeListenersAndRoutes(t *testing.T) {
 		}`
 	want := &pushv1.Config{}
 	if err := prototext.Unmarshal([]byte(`
-		listeners { name: "tcp/0.0.0.0:80" address: "0.0.0.0" port: 80 max_connections: 5 }
+		listeners { name: "tcp/0.0.0.0:80" address: "0.0.0.0" port: 80 max_connections: 5 congestion_control: "cubic" }
 		listeners { name: "tcp/[::1]:80" address: "::1" port: 80 }
 		routes { name: "r/svc" listener: "tcp/0.0.0.0:80" timeouts { connect { seconds: 5 } idle {} } tree {`+wantTree+`} }
-		routes { name: "r/svc@[::1]:80" listener: "tcp/[::1]:80" tree {`+wantTree+`}
+		routes { name: "r/svc@[::1]:80" listener: "tcp/[::1]:80" tree {`+wantTree+`} congestion_control: "bbr"
 			timeouts { connect { seconds: 1 } attempt { nanos: 1000000 } idle {} lifetime { seconds: 60 } } }
 		pools { name: "r/svc: /#/a" endpoints { address: "10.0.0.1" port: 1 weight: 0.5 node: "n" } }
 		pools { name: "r/svc: /#/b" }`), want); err != nil {

@@ -15,8 +15,9 @@ import (
 
 // client says how connections to destinations below a prefix are made.
 type client struct {
-	prefix  dtab.Path
-	attempt time.Duration // 0: not given
+	prefix     dtab.Path
+	attempt    time.Duration // 0: not given
+	congestion string        // empty: not given
 }
 
 // clients of a router, in order.
@@ -31,6 +32,16 @@ func (c clients) attempt(name dtab.Path) (attempt time.Duration) {
 		}
 	}
 	return attempt
+}
+
+// congestionControl towards a destination, as attempt.
+func (c clients) congestionControl(name dtab.Path) (algorithm string) {
+	for _, client := range c {
+		if client.congestion != "" && name.HasPrefix(client.prefix) {
+			algorithm = client.congestion
+		}
+	}
+	return algorithm
 }
 
 func (r *reader) client(n *yaml.Node) clients {
@@ -69,6 +80,7 @@ func (r *reader) connecting(n *yaml.Node, what string, more document.Field) clie
 	found := r.Fields(n, what,
 		more,
 		document.Field{Key: "connectTimeoutMs", Read: r.limit(&c.attempt, "connectTimeoutMs", time.Millisecond)},
+		document.Field{Key: "congestionControl", Read: r.congestionControl(&c.congestion)},
 		document.Field{Key: "tls", Read: r.noTLS},
 		document.Field{Key: "minConnections", Read: r.Whole(&idle, "minConnections", 0, math.MaxInt32)},
 		document.Field{Key: "maxWaiters", Read: r.Whole(new(int64), "maxWaiters", 0, math.MaxInt32)},

@@ -50,6 +50,13 @@ type Server struct {
 	Lifetime       time.Duration // of an established connection; 0: no limit
 	MaxConnections uint32        // at a time
 	TLS            *TLS          // of clients ends here; nil: it is passed on
+	Congestion     Congestion    // of TCP
+}
+
+// Congestion names the congestion control of connections; empty: the kernel's default.
+type Congestion struct {
+	Clients  string // towards clients
+	Backends string // towards endpoints
 }
 
 // TLS says how the TLS of a server's clients ends.

@@ -15,6 +15,7 @@ import (
 	"github.com/wye-dev/wye/document"
 	"github.com/wye-dev/wye/dtab"
 	"github.com/wye-dev/wye/namer/mounts"
+	"github.com/wye-dev/wye/proxy/socket"
 )
 
 // Kinds that can be configured.
@@ -137,6 +138,7 @@ func (r *reader) router(n *yaml.Node) {
 	for _, n := range servers {
 		server := r.server(n)
 		server.AttemptTimeout = clients.attempt(server.DstName)
+		server.Congestion.Backends = clients.congestionControl(server.DstName)
 		router.Servers = append(router.Servers, server)
 	}
 	r.config.Routers = append(r.config.Routers, router)
@@ -169,6 +171,7 @@ func (r *reader) server(n *yaml.Node) Server {
 		document.Field{Key: "connectionLifetimeSecs", Read: r.limit(&s.Lifetime, "connectionLifetimeSecs", time.Second)},
 		document.Field{Key: "maxConcurrency", Read: r.Whole(&most, "maxConcurrency", 1, math.MaxInt32)},
 		document.Field{Key: "tls", Read: func(n *yaml.Node) { s.TLS = r.tls(n) }},
+		document.Field{Key: "congestionControl", Read: r.congestionControl(&s.Congestion.Clients)},
 	)
 	r.Need(n, found, what, "port", "dstName")
 	s.Address, s.MaxConnections = netip.AddrPortFrom(ip.Unmap(), port), uint32(most)
@@ -190,6 +193,23 @@ func (r *reader) place(at document.Place, address netip.AddrPort) {
 		r.Fail(at, "%s is another server's", address)
 	}
 	r.addresses = append(r.addresses, address)
+}
+
+// congestionControl reads the name of an algorithm.
+func (r *reader) congestionControl(name *string) func(*yaml.Node) {
+	return func(n *yaml.Node) {
+		text, ok := r.Text(n, "congestionControl")
+		if !ok {
+			return
+		}
+		if text == "" {
+			r.Fail(document.PlaceOf(n), "congestionControl is empty; leave it out for the kernel's default")
+		}
+		if err := socket.CheckCongestionControl(text); err != nil {
+			r.Fail(document.PlaceOf(n), "%v", err)
+		}
+		*name = text
+	}
 }
 
 func (r *reader) dstName(name *dtab.Path) func(*yaml.Node) {

@@ -112,6 +112,20 @@ func TestConfigurationsAreRead(t *testing.T) {
 				}}},
 			},
 		}},
+		{"congestion control, the last client that says something", `{"routers": [{"label": "a", "dtab": "",
+			"servers": [{"port": 1, "dstName": "/svc/a", "congestionControl": "cubic"}, {"port": 2, "dstName": "/x"}],
+			"client": {"kind": "io.l5d.static", "configs": [
+				{"prefix": "/svc", "congestionControl": "bbr"}, {"prefix": "/svc/a", "congestionControl": "dctcp"},
+				{"prefix": "/svc/a", "connectTimeoutMs": 1}]}}]}`, linkerdtcp.Config{
+			Admin: at("127.0.0.1:9989"), Grace: 10 * time.Second,
+			Routers: []linkerdtcp.Router{{Label: "a", Servers: []linkerdtcp.Server{
+				{
+					Address: at("127.0.0.1:1"), DstName: dtab.Path{"svc", "a"}, AttemptTimeout: time.Millisecond, MaxConnections: 100000,
+					Congestion: linkerdtcp.Congestion{Clients: "cubic", Backends: "dctcp"},
+				},
+				{Address: at("127.0.0.1:2"), DstName: dtab.Path{"x"}, MaxConnections: 100000},
+			}}},
+		}},
 		{"TLS of clients", tlsServer, linkerdtcp.Config{
 			Admin: at("127.0.0.1:9989"), Grace: 10 * time.Second,
 			Routers: []linkerdtcp.Router{{Label: "a", Servers: []linkerdtcp.Server{{
@@ -160,7 +174,7 @@ func TestMistakesAreToldWithTheirPlace(t *testing.T) {
 	server := func(rest string) string {
 		return "routers:\n- label: a\n  dtab: ''\n  servers:\n  - " + rest
 	}
-	const keys = "known are port, ip, dstName, connectTimeoutMs, connectionLifetimeSecs, maxConcurrency, tls"
+	const keys = "known are port, ip, dstName, connectTimeoutMs, connectionLifetimeSecs, maxConcurrency, tls, congestionControl"
 	for _, c := range []struct{ reason, text, want string }{
 		{"nothing", "", "f: it is empty; at least one router is needed"},
 		{"no router", "admin:", "f:1:1: the configuration needs routers"},
@@ -199,6 +213,14 @@ func TestMistakesAreToldWithTheirPlace(t *testing.T) {
 		{"no path", server("{port: 1, dstName: redis}"), "f:5:24: dstName: '/' expected, but 'r' found; begin the path with /, as in /svc"},
 		{"the empty path", server("{port: 1, dstName: /}"), "f:5:24: dstName is empty"},
 		{"no limit", server("{port: 1, dstName: /x, maxConcurrency: 0}"), `f:5:44: maxConcurrency must be a whole number from 1 to 2147483647, and is "0"`},
+		{
+			"no congestion control", server("{port: 1, dstName: /x, congestionControl: ''}"),
+			"f:5:47: congestionControl is empty; leave it out for the kernel's default",
+		},
+		{
+			"a congestion control that no kernel has", server("{port: 1, dstName: /x, congestionControl: Cubic}\n  client: {kind: io.l5d.global, congestionControl: [a]}"),
+			"f:5:47: congestion control \"Cubic\" is not of at most 15 of a-z, 0-9, _ and -\nf:6:52: congestionControl must be a text",
+		},
 		{"a time that is no number", server("{port: 1, dstName: /x, connectTimeoutMs: 5s}"), `f:5:46: connectTimeoutMs must be a whole number from 1 to 2147483647, and is "5s"`},
 		{
 			"no identity", server("{port: 1, dstName: /x, tls: {alpnProtocols: [a]}}"),
