@@ -32,7 +32,7 @@ func (l *loop) step(c *conn, next upstream.Step) {
 			l.alarm(c, next.By.Sub(l.base))
 			return
 		}
-		fd, errno := connect(next.Dial)
+		fd, errno := connect(next.Dial, c.route.CongestionControl)
 		if errno == 0 {
 			c.sock[backend] = sock{fd: fd}
 			if errno = l.watch(c, backend); errno == 0 {

@@ -11,6 +11,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/wye-dev/wye/proxy/socket"
 )
 
 // The calls here do not block, and so need not tell Go's scheduler of themselves.
@@ -53,8 +55,9 @@ func accept(listening int, from *unix.RawSockaddrAny) (int32, unix.Errno) {
 	return int32(fd), errno
 }
 
-// connect begins to connect a new socket to an address. EINPROGRESS is not an error.
-func connect(to netip.AddrPort) (int32, unix.Errno) {
+// connect begins to connect a new socket to an address, with a congestion control
+// of its own if one is named and can be had. EINPROGRESS is not an error.
+func connect(to netip.AddrPort, congestionControl string) (int32, unix.Errno) {
 	family := unix.AF_INET
 	if to.Addr().Is6() {
 		family = unix.AF_INET6
@@ -66,6 +69,9 @@ func connect(to netip.AddrPort) (int32, unix.Errno) {
 	}
 	fd := int32(s)
 	setOption(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
+	if congestionControl != "" {
+		_ = socket.SetCongestionControl(int(fd), congestionControl)
+	}
 	if to.Addr().Is6() {
 		address := unix.RawSockaddrInet6{Family: unix.AF_INET6, Port: bigEndian(to.Port()), Addr: to.Addr().As16()}
 		_, _, errno = unix.RawSyscall(unix.SYS_CONNECT, s, uintptr(unsafe.Pointer(&address)), unsafe.Sizeof(address))
