@@ -46,7 +46,7 @@ type loop struct {
 
 	sources []*listening // what is accepted from, by the index in their events; nil where one has gone
 	ready   []int32      // connections that have more to move than one turn lets them
-	turn    []int32      // the ready ones being served
+	served  int          // those at the front of ready that have had their turn
 	untold  []int32      // connections with bytes that the metrics have not been told
 	tellAt  time.Duration
 	tidyAt  time.Duration // 0: there is nothing to give back
@@ -132,15 +132,20 @@ func (l *loop) dispatch(e *unix.EpollEvent) {
 	}
 }
 
-// serveReady gives a turn to the connections that had more to move than one turn let them.
+// serveReady gives a turn to the first of the connections that had more to move than
+// one turn let them. New events come between two of them.
 func (l *loop) serveReady() {
-	l.turn, l.ready = l.ready, l.turn[:0]
-	for _, i := range l.turn {
-		c := l.slab.at(i)
-		c.queued = false
-		l.pump(c, client)
-		l.pump(c, backend)
+	if len(l.ready) == 0 {
+		return
 	}
+	c := l.slab.at(l.ready[l.served])
+	if l.served++; l.served >= 64 || l.served == len(l.ready) {
+		l.ready = l.ready[:copy(l.ready, l.ready[l.served:])]
+		l.served = 0
+	}
+	c.queued = false
+	l.pump(c, client)
+	l.pump(c, backend)
 }
 
 // later gives c another turn when the others have had theirs.

@@ -27,6 +27,10 @@ func (l *loop) happened(c *conn, s side, events uint32) {
 		}
 	case relaying:
 		c.sock[s].seen(events)
+		if c.half[client].run >= bulk || c.half[backend].run >= bulk {
+			l.later(c) // those with little to move come first
+			return
+		}
 		l.pump(c, s)
 		if c.half[s.other()].stuck() {
 			l.pump(c, s.other())
@@ -67,7 +71,8 @@ func (l *loop) pump(c *conn, from side) {
 		case c.secret != nil && from == client:
 			left -= l.open(c)
 		case c.secret == nil && h.run >= bulk:
-			left -= l.splice(c, from)
+			l.splice(c, from)
+			return
 		default:
 			left -= l.copy(c, from)
 		}

@@ -12,8 +12,8 @@ const (
 	// for the kernel to move it from then on.
 	bulk = 256 << 10
 	// morsel is what splicing is not worth its calls for.
-	morsel = 16 << 10
-	// pipeSize is asked for; what the kernel grants may be less.
+	morsel = 4 << 10
+	// pipeSize is asked for, of the kernel, which may grant less, and of each splice.
 	pipeSize = 1 << 20
 	// pipesMost limits the pipes of a loop that hold bytes of receivers that are
 	// slow. The kernel limits the memory in pipes of a user. What finds no pipe is copied.
@@ -68,22 +68,26 @@ func (p *pipes) close() {
 	p.idle = nil
 }
 
-// splice moves what one turn takes through a pipe, and returns its size.
-func (l *loop) splice(c *conn, from side) int {
+// splice moves what is there through a pipe: once in a turn, so that more gathers
+// while others have theirs, and fewer calls move it.
+func (l *loop) splice(c *conn, from side) {
 	h, src := &c.half[from], &c.sock[from]
 	p := l.pipes.take()
 	l.untidy()
 	if p == nil {
 		h.run = 0
-		return 0
+		l.later(c)
+		return
 	}
-	n, errno := splice(src.fd, p.in, turn)
+	n, errno := splice(src.fd, p.in, pipeSize)
 	if errno == 0 && n > 0 {
 		if h.pipe, p.n = p, n; n < morsel {
 			h.run = 0
 		}
-		l.empty(c, from)
-		return n
+		if l.empty(c, from) {
+			l.later(c)
+		}
+		return
 	}
 	l.pipes.give(p)
 	switch errno {
@@ -96,8 +100,11 @@ func (l *loop) splice(c *conn, from side) int {
 		h.run = 0
 	default:
 		l.broken(c, from, from, errno)
+		return
 	}
-	return 0
+	if src.readable {
+		l.later(c)
+	}
 }
 
 // empty writes what the pipe of a direction holds. It is true when nothing is left.
