@@ -101,6 +101,7 @@ type secret struct {
 	relays bool // the handshake is done
 	ended  bool // the client has closed its side of the socket
 	bidden bool // the client has been told that nothing more will come
+	record record
 
 	// During the handshake:
 	ready   chan struct{} // has a value when the socket may have become ready
@@ -147,11 +148,12 @@ func (s *secret) Read(b []byte) (int, error) {
 		return s.take(b)
 	}
 	for {
-		n, errno := receive(s.fd, b)
+		n, errno := receive(s.fd, s.record.room(b))
 		switch {
 		case errno == 0 && n == 0:
 			return 0, net.ErrClosed
 		case errno == 0:
+			s.record.read(b[:n])
 			return n, nil
 		case errno == unix.EAGAIN:
 			if err := s.await(); err != nil {

@@ -25,11 +25,40 @@ func (errAgain) Error() string   { return "nothing more to read now" }
 func (errAgain) Timeout() bool   { return false }
 func (errAgain) Temporary() bool { return true }
 
+// record follows the records that crypto/tls reads, and keeps it from reading past
+// the end of one: its buffer, which it keeps, would grow to hold several.
+type record struct {
+	header [5]byte
+	have   int // of the header
+	left   int // of the body
+}
+
+// room is the part of b that may be read into.
+func (r *record) room(b []byte) []byte {
+	if r.left > 0 {
+		return b[:min(len(b), r.left)]
+	}
+	return b[:min(len(b), len(r.header)-r.have)]
+}
+
+// read notes what was read into room.
+func (r *record) read(b []byte) {
+	if r.left > 0 {
+		r.left -= len(b)
+		return
+	}
+	r.have += copy(r.header[r.have:], b)
+	if r.have == len(r.header) {
+		r.have, r.left = 0, int(r.header[3])<<8|int(r.header[4])
+	}
+}
+
 // take hands over what the loop has received.
 func (s *secret) take(b []byte) (int, error) {
 	switch {
 	case len(s.in) > 0:
-		n := copy(b, s.in)
+		n := copy(s.record.room(b), s.in)
+		s.record.read(b[:n])
 		s.in = s.in[n:]
 		return n, nil
 	case s.ended:
