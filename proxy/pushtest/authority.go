@@ -19,6 +19,9 @@ import (
 // ServerName is the name in the certificates of a Controller.
 const ServerName = "wye-controller"
 
+// life is how long certificates are good: longer than any test runs.
+const life = 30 * 24 * time.Hour
+
 // Authority signs certificates, of controllers and others.
 type Authority struct {
 	PEM []byte // its certificate
@@ -34,7 +37,7 @@ func NewAuthority(t testing.TB) *Authority {
 		SerialNumber:          big.NewInt(1),
 		Subject:               pkix.Name{CommonName: "wye test authority"},
 		NotBefore:             time.Now().Add(-time.Hour),
-		NotAfter:              time.Now().Add(time.Hour),
+		NotAfter:              time.Now().Add(life),
 		IsCA:                  true,
 		BasicConstraintsValid: true,
 		KeyUsage:              x509.KeyUsageCertSign,
