@@ -24,7 +24,7 @@ type change struct {
 	do    func(*world, *testing.T)
 }
 
-// changes are all there are. The rotation of certificates is one more.
+// changes are all there are.
 func changes() []change {
 	return []change{
 		{"weights", 8, (*world).changeWeights},
@@ -33,6 +33,7 @@ func changes() []change {
 		{"bursts", 1, (*world).changeInABurst},
 		{"kills", 4, (*world).killOrStart},
 		{"sessions", 1, (*world).changeSession},
+		{"certificates", 2, (*world).changeCertificate},
 	}
 }
 
@@ -51,6 +52,8 @@ func (w *world) disturb(t *testing.T, until time.Time) {
 			w.tell(t)
 		case err := <-w.proxy.end:
 			t.Fatalf("the proxy ended: %v", err)
+		case err := <-w.front.end:
+			t.Fatalf("the front proxy ended: %v", err)
 		case <-timer:
 			c := draw[w.random.IntN(len(draw))]
 			c.do(w, t)
@@ -166,4 +169,5 @@ func (w *world) calm(t *testing.T) {
 	}
 	w.plan.reset()
 	w.push(t, w.plan.full())
+	w.mend(t)
 }

@@ -8,31 +8,13 @@ package soak
 import (
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"net"
 	"sync"
+	"syscall"
 	"time"
 )
-
-// wire is how clients speak to a listener of the proxy.
-type wire struct {
-	name string
-	dial func(address string) (conn, error)
-}
-
-// wires are all there are. A listener that ends TLS is one more, and the routes that
-// have it are made in newPlan.
-func wires() []wire {
-	return []wire{{name: "tcp", dial: dialTCP}}
-}
-
-func dialTCP(address string) (conn, error) {
-	c, err := net.DialTimeout("tcp4", address, patience)
-	if err != nil {
-		return nil, err
-	}
-	return c.(*net.TCPConn), nil
-}
 
 // load is the clients. It can rest: then no conversation is held.
 type load struct {
@@ -129,12 +111,14 @@ func (l *load) work(number uint8, k kind) {
 	}
 }
 
-// converse holds the client's side of a conversation, on any route.
+// converse holds the client's side of a conversation, through any door.
 func (l *load) converse(k kind, h header) {
 	before := l.world.allKills()
-	route, c, err := l.world.plan.dial()
+	door, c, err := l.world.dial()
 	if err != nil {
-		l.world.tally.violation("%s: dial %s: %v", k.name, route, err)
+		// A kill may have reached it before the client has seen that it is connected.
+		excused := errors.Is(err, syscall.ECONNRESET) && l.world.hurt(before, -1)
+		l.world.tally.client(k.name, 0, fmt.Errorf("dial %s: %w", door, err), excused)
 		return
 	}
 	defer c.Close()
@@ -147,7 +131,7 @@ func (l *load) converse(k kind, h header) {
 		func() error { return k.client(t) },
 	)
 	if err != nil {
-		err = fmt.Errorf("%s to endpoint %d, after %s, %+v: %w", route, endpoint, time.Since(began).Round(time.Millisecond), h, err)
+		err = fmt.Errorf("%s to endpoint %d, after %s, %+v: %w", door, endpoint, time.Since(began).Round(time.Millisecond), h, err)
 	}
 	moved := (int64(h.Up) + int64(h.Down)) * int64(max(h.Rounds, 1))
 	l.world.tally.client(k.name, moved, err, l.world.hurt(before, endpoint))
@@ -157,7 +141,7 @@ func (l *load) converse(k kind, h header) {
 func greeting(c net.Conn, endpoints int) (int, error) {
 	var number [1]byte
 	_ = c.SetReadDeadline(time.Now().Add(patience))
-	_, err := c.Read(number[:])
+	_, err := io.ReadFull(c, number[:]) // TLS may tell the end with the byte
 	switch {
 	case err != nil:
 		return -1, fmt.Errorf("greeting: %w", err)

@@ -24,6 +24,7 @@ import (
 
 // program is a wye-proxy that runs.
 type program struct {
+	name    string
 	command *exec.Cmd
 	admin   string // "http://HOST:PORT"
 	client  *http.Client
@@ -43,11 +44,12 @@ func build(t *testing.T) string {
 	return file
 }
 
-// run starts the proxy, and returns once its admin server listens.
-func run(t *testing.T, args ...string) *program {
+// run starts a proxy, and returns once its admin server listens.
+func run(t *testing.T, name, file string, args ...string) *program {
 	t.Helper()
 	p := &program{
-		command: exec.CommandContext(t.Context(), build(t), args...),
+		name:    name,
+		command: exec.CommandContext(t.Context(), file, args...),
 		client:  &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: patience},
 		end:     make(chan error, 1),
 		log:     &tail{},
@@ -69,16 +71,16 @@ func run(t *testing.T, args ...string) *program {
 		_ = p.command.Process.Kill()
 		reading.Wait()
 		if t.Failed() {
-			t.Logf("the end of the proxy's log:\n%s", p.log)
+			t.Logf("the end of the log of the %s:\n%s", p.name, p.log)
 		}
 	})
 	select {
 	case address := <-listening:
 		p.admin = "http://" + address
 	case err := <-p.end:
-		t.Fatalf("the proxy ended: %v\n%s", err, p.log)
+		t.Fatalf("the %s ended: %v\n%s", p.name, err, p.log)
 	case <-time.After(patience):
-		t.Fatal("the proxy does not listen")
+		t.Fatalf("the %s does not listen", p.name)
 	}
 	return p
 }
@@ -92,34 +94,41 @@ func (p *program) drain(t *testing.T) {
 	select {
 	case err := <-p.end:
 		if err != nil {
-			t.Errorf("the proxy ended with %v", err)
+			t.Errorf("the %s ended with %v", p.name, err)
 		}
 	case <-time.After(patience):
-		t.Error("the proxy does not end")
+		t.Errorf("the %s does not end", p.name)
 	}
 }
 
 // figures are metrics: the name of a series -> its value.
 type figures map[string]float64
 
-func (p *program) scrape() (figures, error) {
-	answer, err := p.client.Get(p.admin + "/metrics")
-	if err != nil {
-		return nil, err
-	}
-	defer answer.Body.Close()
-	text, err := io.ReadAll(answer.Body)
-	if err != nil {
-		return nil, err
-	}
+func (p *program) scrape(t *testing.T) figures {
+	t.Helper()
 	f := figures{}
-	for line := range strings.Lines(string(text)) {
+	for line := range strings.Lines(p.get(t, "/metrics")) {
 		series, value, _ := cutLast(strings.TrimSpace(line), " ")
 		if n, err := strconv.ParseFloat(value, 64); err == nil && !strings.HasPrefix(series, "#") {
 			f[series] = n
 		}
 	}
-	return f, nil
+	return f
+}
+
+// get is a page of the admin server, whatever its status.
+func (p *program) get(t *testing.T, path string) string {
+	t.Helper()
+	answer, err := p.client.Get(p.admin + path)
+	if err != nil {
+		t.Fatalf("%s: %v", p.name, err)
+	}
+	defer answer.Body.Close()
+	text, err := io.ReadAll(answer.Body)
+	if err != nil {
+		t.Fatalf("%s: %v", p.name, err)
+	}
+	return string(text)
 }
 
 func cutLast(s, sep string) (before, after string, found bool) {

@@ -3,19 +3,19 @@
 // Copyright The Wye Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package soak keeps a real wye-proxy under mixed load for a long time, while its
-// config changes at random and its endpoints are killed and started again. Every
-// byte of every stream must be right, no connection may end that the test has not
-// ended, and at rest the proxy must hold what it held in the beginning.
+// Package soak keeps a real wye-proxy, and another in front of it that ends TLS, under
+// mixed load for a long time, while its config changes at random, its endpoints are
+// killed and started again, and certificates are replaced. Every byte of every stream
+// must be right, no connection may end that the test has not ended, a handshake must
+// show the newest certificate, and at rest both proxies must hold what they held in
+// the beginning.
 package soak
 
 import (
 	"encoding/binary"
 	"flag"
 	"fmt"
-	"maps"
 	"math/rand/v2"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -32,7 +32,7 @@ const (
 var (
 	duration = flag.Duration("duration", 30*time.Minute, "of the load")
 	seed     = flag.Uint64("seed", 0, "of the changes; 0: a new one each time")
-	flags    = flag.String("proxy-flags", "", "more of wye-proxy, with spaces between them")
+	flags    = flag.String("proxy-flags", "", "more of both proxies, with spaces between them")
 )
 
 // world is everything that runs.
@@ -48,6 +48,9 @@ type world struct {
 	controller *pushtest.Controller
 	session    *pushtest.Session
 	proxy      *program
+	front      *program // ends TLS in front of the other
+	identities []*identity
+	doors      []*door
 	load       *load
 	progress   *time.Ticker
 	changed    map[string]int // by name of the change
@@ -69,10 +72,14 @@ func TestSoak(t *testing.T) {
 		last = w.rest(t)
 	}
 	w.load.stop()
+	w.front.drain(t)
 	w.proxy.drain(t)
-	for _, grown := range last.growth(first) {
-		w.tally.violation("%s", grown)
+	for i := range last {
+		for _, grown := range last[i].growth(first[i]) {
+			w.tally.violation("%s", grown)
+		}
 	}
+	w.tally.wantHandshakes()
 	w.summary(t)
 }
 
@@ -104,14 +111,16 @@ func newWorld(t *testing.T) *world {
 		w.endpoints = append(w.endpoints, e)
 	}
 	w.plan = newPlan(w.random, w.endpoints, func() uint32 { return reserve(t) })
-	w.startProxy(t)
+	file := build(t)
+	w.startProxy(t, file)
+	w.startFront(t, file)
 	w.began = time.Now()
 	w.load = startLoad(w)
 	return w
 }
 
 // startProxy starts the proxy with a controller, and gives it the plan.
-func (w *world) startProxy(t *testing.T) {
+func (w *world) startProxy(t *testing.T, file string) {
 	t.Helper()
 	authority, dir := pushtest.NewAuthority(t), t.TempDir()
 	w.controller = pushtest.Start(t, "127.0.0.1:0", authority)
@@ -120,10 +129,15 @@ func (w *world) startProxy(t *testing.T) {
 		"--ca-file", write(t, dir, "ca.crt", authority.PEM), "--token-file", write(t, dir, "token", []byte("token")),
 		"--bind", "127.0.0.1", "--admin-addr", "127.0.0.1:0", "--drain-delay", "0s",
 	}
-	w.proxy = run(t, append(args, strings.Fields(*flags)...)...)
+	w.proxy = run(t, "proxy", file, append(args, strings.Fields(*flags)...)...)
 	w.session = w.controller.Next(t)
 	w.push(t, w.plan.full())
+	for _, r := range w.plan.routes {
+		w.doors = append(w.doors, &door{name: r.name, address: r.address(), route: r, dial: dialTCP})
+	}
 }
+
+func (w *world) proxies() []*program { return []*program{w.proxy, w.front} }
 
 // allKills are the kills of all endpoints so far.
 func (w *world) allKills() []kills {
@@ -148,18 +162,12 @@ func (w *world) hurt(before []kills, endpoint int) bool {
 // tell tells how far it is.
 func (w *world) tell(t *testing.T) {
 	t.Helper()
-	f := w.scrape(t)
-	t.Logf("%s: %s; changes: %s; the proxy has %.0f connections, %.0f descriptors, %.0f goroutines, %.1f MiB",
-		time.Since(w.began).Round(time.Second), w.tally, w.changes(), f.sum("wye_proxy_connections_active"),
-		f["process_open_fds"], f["go_goroutines"], f["process_resident_memory_bytes"]/mib)
-}
-
-func (w *world) changes() string {
-	var texts []string
-	for _, name := range slices.Sorted(maps.Keys(w.changed)) {
-		texts = append(texts, fmt.Sprintf("%s %d", name, w.changed[name]))
+	t.Logf("%s: %s; changes: %s", time.Since(w.began).Round(time.Second), w.tally, counts(w.changed))
+	for _, p := range w.proxies() {
+		f := p.scrape(t)
+		t.Logf("the %s has %.0f connections, %.0f descriptors, %.0f goroutines, %.1f MiB", p.name,
+			f.sum("wye_proxy_connections_active"), f["process_open_fds"], f["go_goroutines"], f["process_resident_memory_bytes"]/mib)
 	}
-	return strings.Join(texts, ", ")
 }
 
 // summary tells how it went, and fails the test if something was wrong.
@@ -169,7 +177,7 @@ func (w *world) summary(t *testing.T) {
 	for _, s := range w.states {
 		fmt.Fprintf(&at, "\n  %s", s)
 	}
-	t.Logf("conversations: %s\nchanges: %s\nat rest:%s", w.tally, w.changes(), &at)
+	t.Logf("conversations: %s\nchanges: %s\nat rest:%s", w.tally, counts(w.changed), &at)
 	for _, text := range w.tally.found() {
 		t.Errorf("violation: %s", text)
 	}

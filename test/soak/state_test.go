@@ -25,16 +25,17 @@ const (
 // then: pools take two to empty, and what closes descriptors runs after that.
 const collections = 3
 
-// state is what the proxy holds while nothing goes on.
+// state is what a proxy holds while nothing goes on.
 type state struct {
+	of                      string        // name of the proxy
 	after                   time.Duration // since the beginning
 	descriptors, goroutines float64
 	heap, resident          float64 // bytes
 }
 
 func (s state) String() string {
-	return fmt.Sprintf("%8s  %4.0f descriptors  %4.0f goroutines  heap %5.1f MiB  resident %5.1f MiB",
-		s.after.Round(time.Second), s.descriptors, s.goroutines, s.heap/mib, s.resident/mib)
+	return fmt.Sprintf("%8s  %-11s  %4.0f descriptors  %4.0f goroutines  heap %5.1f MiB  resident %5.1f MiB",
+		s.after.Round(time.Second), s.of, s.descriptors, s.goroutines, s.heap/mib, s.resident/mib)
 }
 
 // growth tells what s holds more than it should, given what was held before.
@@ -50,35 +51,46 @@ func (s state) growth(before state) []string {
 		{"resident bytes", before.resident, s.resident, before.resident*1.25 + moreResident},
 	} {
 		if c.is > c.most {
-			grown = append(grown, fmt.Sprintf("%s grew from %.0f to %.0f, more than %.0f", c.what, c.was, c.is, c.most))
+			grown = append(grown, fmt.Sprintf("%s: %s grew from %.0f to %.0f, more than %.0f", s.of, c.what, c.was, c.is, c.most))
 		}
 	}
 	return grown
 }
 
-// rest lets everything come to rest, checks the books, and returns what is held.
-func (w *world) rest(t *testing.T) state {
+// rest lets everything come to rest, checks the books, and returns what each proxy
+// holds.
+func (w *world) rest(t *testing.T) []state {
 	t.Helper()
 	w.load.rest()
 	w.calm(t)
+	var all []state
+	for _, p := range w.proxies() {
+		all = append(all, w.held(t, p, w.settled(t, p)+collections))
+	}
+	w.states = append(w.states, all...)
+	return all
+}
+
+// settled waits until a proxy has no connections, checks its books, and returns how
+// many collections of garbage it has made.
+func (w *world) settled(t *testing.T, p *program) float64 {
+	t.Helper()
 	var f figures
 	w.eventually(t, func() error {
-		f = w.scrape(t)
+		f = p.scrape(t)
 		active := f.sum("wye_proxy_connections_active")
 		accepted, closed := f.sum("wye_proxy_connections_accepted_total"), f.sum("wye_proxy_connections_closed_total")
 		if active != 0 || accepted != closed {
-			return fmt.Errorf("no client is left, and %.0f connections are active, %.0f accepted, %.0f closed", active, accepted, closed)
+			return fmt.Errorf("%s: no client is left, and %.0f connections are active, %.0f accepted, %.0f closed", p.name, active, accepted, closed)
 		}
 		return nil
 	})
 	for series, n := range f {
 		if strings.HasPrefix(series, "wye_proxy_connections_closed_total{") && n > 0 && !expected(series) {
-			w.tally.violation("%s is %.0f", series, n)
+			w.tally.violation("%s: %s is %.0f", p.name, series, n)
 		}
 	}
-	s := w.held(t, f["go_gc_duration_seconds_count"]+collections)
-	w.states = append(w.states, s)
-	return s
+	return f["go_gc_duration_seconds_count"]
 }
 
 // expected tells whether connections may end as a series says: those that were
@@ -93,30 +105,21 @@ func expected(series string) bool {
 }
 
 // held asks until so many collections of garbage have been: asking makes some.
-func (w *world) held(t *testing.T, collected float64) state {
+func (w *world) held(t *testing.T, p *program, collected float64) state {
 	t.Helper()
-	s := state{heap: math.Inf(1)}
+	s := state{of: p.name, heap: math.Inf(1)}
 	w.eventually(t, func() error {
-		f := w.scrape(t)
+		f := p.scrape(t)
 		s.after = time.Since(w.began)
 		s.descriptors, s.goroutines = f["process_open_fds"], f["go_goroutines"]
 		s.heap = min(s.heap, f["go_memstats_heap_alloc_bytes"])
 		s.resident = f["process_resident_memory_bytes"]
 		if n := f["go_gc_duration_seconds_count"]; n < collected {
-			return fmt.Errorf("%.0f collections of garbage, and waiting for %.0f", n, collected)
+			return fmt.Errorf("%s: %.0f collections of garbage, and waiting for %.0f", p.name, n, collected)
 		}
 		return nil
 	})
 	return s
-}
-
-func (w *world) scrape(t *testing.T) figures {
-	t.Helper()
-	f, err := w.proxy.scrape()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return f
 }
 
 // eventually waits until try succeeds.
