@@ -25,6 +25,9 @@ const (
 // then: pools take two to empty, and what closes descriptors runs after that.
 const collections = 3
 
+// reuse is longer than a proxy keeps pipes and memory that nothing uses.
+const reuse = 3 * time.Second
+
 // state is what a proxy holds while nothing goes on.
 type state struct {
 	of                      string        // name of the proxy
@@ -64,8 +67,9 @@ func (w *world) rest(t *testing.T) []state {
 	w.load.rest()
 	w.calm(t)
 	var all []state
+	after := time.Now().Add(reuse)
 	for _, p := range w.proxies() {
-		all = append(all, w.held(t, p, w.settled(t, p)+collections))
+		all = append(all, w.held(t, p, w.settled(t, p)+collections, after))
 	}
 	w.states = append(w.states, all...)
 	return all
@@ -104,8 +108,9 @@ func expected(series string) bool {
 	return false
 }
 
-// held asks until so many collections of garbage have been: asking makes some.
-func (w *world) held(t *testing.T, p *program, collected float64) state {
+// held asks until a time, and until so many collections of garbage have been: asking
+// makes some.
+func (w *world) held(t *testing.T, p *program, collected float64, after time.Time) state {
 	t.Helper()
 	s := state{of: p.name, heap: math.Inf(1)}
 	w.eventually(t, func() error {
@@ -114,7 +119,7 @@ func (w *world) held(t *testing.T, p *program, collected float64) state {
 		s.descriptors, s.goroutines = f["process_open_fds"], f["go_goroutines"]
 		s.heap = min(s.heap, f["go_memstats_heap_alloc_bytes"])
 		s.resident = f["process_resident_memory_bytes"]
-		if n := f["go_gc_duration_seconds_count"]; n < collected {
+		if n := f["go_gc_duration_seconds_count"]; n < collected || time.Now().Before(after) {
 			return fmt.Errorf("%s: %.0f collections of garbage, and waiting for %.0f", p.name, n, collected)
 		}
 		return nil
