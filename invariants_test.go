@@ -121,6 +121,7 @@ var flow = map[string][]string{
 	"hack/image":    {},
 	"test/kube":     {},
 	"test/load":     {},
+	"test/ports":    {},
 	"test/programs": {},
 	"test/story":    {"api/v1alpha1", "test/load"},
 

@@ -13,6 +13,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/wye-dev/wye/test/ports"
 )
 
 // inFlight bounds the bytes of a stream that may be on their way when a test of iperf3
@@ -37,7 +39,7 @@ type total struct {
 // server starts an iperf3 server and returns its port.
 func server(t *testing.T, args ...string) int {
 	t.Helper()
-	port := freePort(t)
+	port := ports.Free(t)
 	name := program(t, "iperf3", "iperf3")
 	serve(t, exec.CommandContext(t.Context(), name, append([]string{"-s", "--forceflush", "-B", "127.0.0.1", "-p", strconv.Itoa(port)}, args...)...), "Server listening")
 	return port

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/wye-dev/wye/test/ports"
 )
 
 func TestPostgreSQL(t *testing.T) {
@@ -71,7 +73,7 @@ func startPostgres(t *testing.T) int {
 	if out, err := initdb.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	port := freePort(t)
+	port := ports.Free(t)
 	serve(t, command(filepath.Join(bin, "postgres"), "-D", data, "-p", strconv.Itoa(port), "-h", "127.0.0.1", "-k", "", "-F"), "ready to accept connections")
 	return port
 }

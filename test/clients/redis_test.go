@@ -10,12 +10,14 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/wye-dev/wye/test/ports"
 )
 
 func TestRedis(t *testing.T) {
 	cli := program(t, "redis-cli", "redis-tools")
 	benchmark := program(t, "redis-benchmark", "redis-tools")
-	server := freePort(t)
+	server := ports.Free(t)
 	serve(t, exec.CommandContext(t.Context(), program(t, "redis-server", "redis-server"), "--bind", "127.0.0.1", "--port", strconv.Itoa(server),
 		"--save", "", "--appendonly", "no", "--enable-debug-command", "local", "--dir", t.TempDir()), "Ready to accept connections")
 	through := proxied(t, server)

@@ -10,13 +10,14 @@ import (
 	"bytes"
 	"fmt"
 	"io/fs"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/wye-dev/wye/test/ports"
 )
 
 // patience is how long a test waits for what must happen.
@@ -35,15 +36,15 @@ func program(t *testing.T, name, pkg string) string {
 // proxied starts a proxy in front of a port, and returns the port to use instead.
 func proxied(t *testing.T, backend int) (port int) {
 	t.Helper()
-	port = freePort(t)
-	config := fmt.Sprintf(`admin: {ip: 127.0.0.1, port: %d}
+	port = ports.Free(t)
+	config := fmt.Sprintf(`admin: {ip: 127.0.0.1, port: 0}
 routers:
 - label: clients
   interpreter: {kind: default}
   dtab: /svc => /$/inet/127.0.0.1/%d ;
   servers:
   - {ip: 127.0.0.1, port: %d, dstName: /svc}
-`, freePort(t), backend, port)
+`, backend, port)
 	file := filepath.Join(t.TempDir(), "wye.yml")
 	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
 		t.Fatal(err)
@@ -90,6 +91,11 @@ func serve(t *testing.T, command *exec.Cmd, ready string) {
 	if err := command.Start(); err != nil {
 		t.Fatal(err)
 	}
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_ = command.Wait() // its log tells why
+	}()
 	logged := func() string {
 		text, err := os.ReadFile(log)
 		if err != nil {
@@ -101,17 +107,20 @@ func serve(t *testing.T, command *exec.Cmd, ready string) {
 		_ = command.Process.Signal(os.Interrupt) // it may have ended
 		kill := time.AfterFunc(10*time.Second, func() { _ = command.Process.Kill() })
 		defer kill.Stop()
-		_ = command.Wait()
+		<-ended
 		out.Close()
 		if t.Failed() {
 			t.Logf("%s:\n%s", command.Path, last(logged()))
 		}
 	})
-	for deadline := time.Now().Add(patience); !strings.Contains(logged(), ready); {
-		if time.Now().After(deadline) {
+	for deadline := time.After(patience); !strings.Contains(logged(), ready); {
+		select {
+		case <-ended:
+			t.Fatalf("%s ended before it logged %q", command.Path, ready)
+		case <-deadline:
 			t.Fatalf("%s has not logged %q", command.Path, ready)
+		case <-time.After(10 * time.Millisecond):
 		}
-		<-time.After(10 * time.Millisecond)
 	}
 }
 
@@ -143,15 +152,4 @@ func same(t *testing.T, what, direct, through string) {
 	}
 	t.Errorf("%s: %d bytes without the proxy, %d through it; they differ from byte %d on:\nwithout: %.200q\nthrough: %.200q",
 		what, len(direct), len(through), at, direct[at:], through[at:])
-}
-
-// freePort is a port that nobody has, for now.
-func freePort(t *testing.T) int {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
 }

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/wye-dev/wye/test/ports"
 	"github.com/wye-dev/wye/test/programs"
 )
 
@@ -47,7 +48,7 @@ func start(t *testing.T) *demo {
 	namerd := "http://" + d.namerd.logged("msg=serving kind=io.l5d.httpController address=")
 	d.api = namerd + "/api/1/dtabs/default"
 
-	port := freePort(t)
+	port := ports.Free(t)
 	d.address = fmt.Sprintf("127.0.0.1:%d", port)
 	d.proxy = run(t, filepath.Join(bin, "wye-proxy"), "-", d.config("linkerd-tcp.yml",
 		"http://namerd:4180", namerd, "port: 9992", "port: 0", "port: 7474", fmt.Sprint("port: ", port), "0.0.0.0", "127.0.0.1"))

@@ -6,7 +6,6 @@ package linkerdtcp
 import (
 	"bufio"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"strings"
@@ -15,6 +14,8 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/wye-dev/wye/test/ports"
 )
 
 // program is one that runs.
@@ -130,7 +131,7 @@ func startRedis(t *testing.T) server {
 	if err != nil {
 		t.Fatalf("this test needs Redis (package redis-server): %v", err)
 	}
-	s := server{port: freePort(t)}
+	s := server{port: ports.Free(t)}
 	command := exec.CommandContext(t.Context(), name, "--bind", "127.0.0.1", "--port", fmt.Sprint(s.port),
 		"--save", "", "--appendonly", "no", "--dir", t.TempDir())
 	if err := command.Start(); err != nil {
@@ -149,15 +150,4 @@ func startRedis(t *testing.T) server {
 		<-time.After(10 * time.Millisecond)
 	}
 	return s
-}
-
-// freePort is a port that nobody has, for now.
-func freePort(t *testing.T) int {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
 }
