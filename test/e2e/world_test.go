@@ -14,12 +14,14 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-logr/logr"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/config"
+	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/wye-dev/wye/api/v1alpha1"
 	"github.com/wye-dev/wye/test/load"
@@ -51,6 +53,7 @@ type world struct {
 
 // install makes the world, and has it removed when t ends.
 func install(t *testing.T) *world {
+	log.SetLogger(logr.Discard()) // of the client library in this process
 	begun := time.Now()
 	w := &world{command: strings.Fields(os.Getenv("KUBECTL"))}
 	if len(w.command) == 0 {
