@@ -18,8 +18,10 @@ import (
 )
 
 // inFlight bounds the bytes of a stream that may be on their way when a test of iperf3
-// ends: it counts them as sent and, directly or not, not as received.
-const inFlight = 32 << 20
+// ends: it counts them as sent and, directly or not, not as received. Through the
+// proxy they are in two connections, and Linux lets each have 4 MiB that are to be
+// sent and 32 MiB that were received (tcp_wmem, tcp_rmem).
+const inFlight = 2 * (4 + 32) << 20
 
 // outcome is what iperf3 tells of a test.
 type outcome struct {
