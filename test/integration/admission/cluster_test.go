@@ -6,7 +6,7 @@ package admission
 import (
 	"bytes"
 	"context"
-	"net"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -24,6 +24,7 @@ import (
 
 	"github.com/wye-dev/wye/api/v1alpha1"
 	"github.com/wye-dev/wye/test/kube"
+	"github.com/wye-dev/wye/test/ports"
 )
 
 // patience is how long the tests wait for what must happen.
@@ -45,7 +46,7 @@ func newCluster(t *testing.T) *cluster {
 	scheme := runtime.NewScheme()
 	must(t, clientgoscheme.AddToScheme(scheme))
 	must(t, v1alpha1.AddToScheme(scheme))
-	c := &cluster{Env: env, bind: freeAddress(t)}
+	c := &cluster{Env: env, bind: fmt.Sprintf("127.0.0.1:%d", ports.Free(t))}
 	c.admin, err = client.New(env.Config, client.Options{Scheme: scheme})
 	must(t, err)
 	if out, err := c.try(t, "apply", "--server-side", "--kustomize="+filepath.Join("..", "..", "..", "config", "default")); err != nil {
@@ -59,15 +60,6 @@ func newCluster(t *testing.T) *cluster {
 		hook.ClientConfig = admissionv1.WebhookClientConfig{URL: &url}
 	})
 	return c
-}
-
-// freeAddress is one that nobody listens on.
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	must(t, err)
-	must(t, ln.Close())
-	return ln.Addr().String()
 }
 
 // operate starts the operator; it ends with the test, or by what is returned.
