@@ -20,6 +20,8 @@ const (
 	scratch = 128 << 10
 	// batch is the number of events that are taken from the kernel at a time.
 	batch = 256
+	// passed is how often in a row bulk lets messages pass before it has a turn.
+	passed = 3
 	// tellEvery is the time after which bytes that moved show in the metrics at the latest.
 	tellEvery = 100 * time.Millisecond
 	// tidyEvery is the time after which pipes and blocks that are not in use are given back.
@@ -44,15 +46,17 @@ type loop struct {
 	searches []*upstream.Search // for reuse
 	from     unix.RawSockaddrAny
 
-	sources []*listening // what is accepted from, by the index in their events; nil where one has gone
-	ready   []int32      // connections that have more to move than one turn lets them
-	served  int          // those at the front of ready that have had their turn
-	untold  []int32      // connections with bytes that the metrics have not been told
-	tellAt  time.Duration
-	tidyAt  time.Duration // 0: there is nothing to give back
-	ids     uint64
-	ending  bool // all connections are to end
-	over    bool // run is to return
+	sources   []*listening  // what is accepted from, by the index in their events; nil where one has gone
+	ready     []int32       // connections that have more to move than one turn lets them
+	served    int           // those at the front of ready that have had their turn
+	passes    int           // how often in a row bulk has let messages pass
+	messageAt time.Duration // when something with little to move last had its turn
+	untold    []int32       // connections with bytes that the metrics have not been told
+	tellAt    time.Duration
+	tidyAt    time.Duration // 0: there is nothing to give back
+	ids       uint64
+	ending    bool // all connections are to end
+	over      bool // run is to return
 
 	load atomic.Int64 // connections that are here or on their way
 	done chan struct{}
@@ -133,11 +137,17 @@ func (l *loop) dispatch(e *unix.EpollEvent) {
 }
 
 // serveReady gives a turn to the first of the connections that had more to move than
-// one turn let them. New events come between two of them.
+// one turn let them. New events come between two of them, and where there are
+// messages among those, bulk lets more of them pass.
 func (l *loop) serveReady() {
 	if len(l.ready) == 0 {
 		return
 	}
+	if l.messageAt == l.now && l.passes < passed {
+		l.passes++
+		return
+	}
+	l.passes = 0
 	c := l.slab.at(l.ready[l.served])
 	if l.served++; l.served >= 64 || l.served == len(l.ready) {
 		l.ready = l.ready[:copy(l.ready, l.ready[l.served:])]

@@ -31,6 +31,7 @@ func (l *loop) happened(c *conn, s side, events uint32) {
 			l.later(c) // those with little to move come first
 			return
 		}
+		l.messageAt = l.now
 		l.pump(c, s)
 		if c.half[s.other()].stuck() {
 			l.pump(c, s.other())

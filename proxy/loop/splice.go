@@ -5,7 +5,11 @@
 
 package loop
 
-import "golang.org/x/sys/unix"
+import (
+	"time"
+
+	"golang.org/x/sys/unix"
+)
 
 const (
 	// bulk is how much a direction must have moved, in reads that filled the buffer,
@@ -15,6 +19,10 @@ const (
 	morsel = 4 << 10
 	// pipeSize is asked for, of the kernel, which may grant less, and of each splice.
 	pipeSize = 1 << 20
+	// slice is what a turn moves at most while others have messages, which wait for it.
+	slice = 64 << 10
+	// amongMessages is for how long after a message there may be others.
+	amongMessages = 10 * time.Millisecond
 	// pipesMost limits the pipes of a loop that hold bytes of receivers that are
 	// slow. The kernel limits the memory in pipes of a user. What finds no pipe is copied.
 	pipesMost = 32
@@ -79,7 +87,11 @@ func (l *loop) splice(c *conn, from side) {
 		l.later(c)
 		return
 	}
-	n, errno := splice(src.fd, p.in, pipeSize)
+	most := pipeSize
+	if l.now-l.messageAt < amongMessages {
+		most = slice
+	}
+	n, errno := splice(src.fd, p.in, most)
 	if errno == 0 && n > 0 {
 		if h.pipe, p.n = p, n; n < morsel {
 			h.run = 0
