@@ -106,7 +106,9 @@ func (l *loop) splice(c *conn, from side) {
 	case 0:
 		h.run = 0 // the end, or urgent data, which looks the same: reading tells
 	case unix.EAGAIN:
-		src.readable = false
+		if src.readable = src.hung; src.readable {
+			h.run = 0 // it says so in front of urgent data, too, whatever is behind
+		}
 	case unix.EINTR:
 	case unix.EINVAL: // this socket cannot
 		h.run = 0

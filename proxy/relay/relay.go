@@ -125,8 +125,8 @@ func (s *session) copyHalf(dst, src *net.TCPConn, moved func(int64)) error {
 			s.touch()
 			moved(n)
 		}
-		if err == nil && s.secret == nil {
-			if n, err = urgent(dst, src); n > 0 {
+		if stalled := n == 0 && errors.Is(err, os.ErrDeadlineExceeded); s.secret == nil && (err == nil || stalled) {
+			if n, err = s.urgent(dst, src); n > 0 {
 				moved(n)
 				continue
 			}
@@ -149,9 +149,13 @@ func (s *session) move(dst, src *net.TCPConn) (int64, error) {
 	}
 }
 
-// urgent goes past urgent data at the end of what was moved: splice(2) does not, and
-// says that it has met the end. Nothing is moved at the end itself.
-func urgent(dst, src *net.TCPConn) (int64, error) {
+// urgent goes past urgent data, in front of which splice(2) says that it has met the
+// end, or that there is nothing, whatever is behind. Nothing is moved at the end itself.
+func (s *session) urgent(dst, src *net.TCPConn) (int64, error) {
+	_ = src.SetReadDeadline(time.Now().Add(s.tick))
+	if s.cut.Load() {
+		return 0, nil
+	}
 	var few [512]byte
 	n, err := src.Read(few[:])
 	if n > 0 {
