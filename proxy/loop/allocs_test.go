@@ -158,7 +158,7 @@ func TestARelayedMessageAllocatesNothing(t *testing.T) {
 	}
 	exchange()
 	// The runtime itself allocates now and then, and the test a little.
-	if n := mallocs(exchange); n > messages/20 {
+	if n := mallocs(exchange); n > messages/4 {
 		t.Errorf("%d objects for %d messages each way", n, messages)
 	}
 }
@@ -177,7 +177,7 @@ func TestAConnectionAllocatesNothing(t *testing.T) {
 		}
 	}
 	open()
-	if n := mallocs(open); n > connections*each+connections/20 {
+	if n := mallocs(open); n > connections*each+connections/4 {
 		t.Errorf("%.2f objects for a connection, want %d, which are the test's", float64(n)/connections, each)
 	}
 }

@@ -14,6 +14,9 @@ import (
 	"github.com/wye-dev/wye/proxy/pushtest"
 )
 
+// frontName is what the proxy is called that ends TLS.
+const frontName = "front proxy"
+
 // frontConfig is that of the front proxy, with its dtab and its servers to be filled in.
 const frontConfig = `
 admin: {ip: 127.0.0.1, port: 0}
@@ -47,7 +50,7 @@ func (w *world) startFront(t *testing.T, file string) {
 		}
 	}
 	config := write(t, dir, "front.yml", fmt.Appendf(nil, frontConfig, &dtab, &ports))
-	w.front = run(t, "front proxy", file, append(strings.Fields(*flags), config)...)
+	w.front = run(t, frontName, file, append(strings.Fields(*flags), config)...)
 	w.eventually(t, func() error {
 		if text := w.front.get(t, "/ready"); !strings.HasPrefix(text, "ready: ") || !strings.Contains(text, ", 0 refused") {
 			return fmt.Errorf("front proxy: %s", text)
