@@ -33,9 +33,9 @@ func (s *source) Handler() http.Handler {
 	return http.NewCrossOriginProtection().Handler(mux)
 }
 
-// ready answers 200 while new connections are welcome: something is served, and
-// every name has been answered or has failed to be, so that one which does not
-// exist holds up no others.
+// ready answers 200 while new connections are welcome: every name has been answered,
+// and its ports are open, or has failed to be, so that one which does not exist holds
+// up no others.
 func (s *source) ready(w http.ResponseWriter, _ *http.Request) {
 	untried := false
 	var missing []string
@@ -52,6 +52,10 @@ func (s *source) ready(w http.ResponseWriter, _ *http.Request) {
 		missing = append(missing, fmt.Sprintf("waiting for %s%s: %s", n.router, n.path, why))
 	}
 	serving := s.Serving()
+	if coming := s.answered() - len(serving.GetRoutes()); coming > 0 {
+		untried = true
+		missing = append(missing, fmt.Sprintf("%d routes are being put in service", coming))
+	}
 	switch {
 	case s.host.Draining():
 		admin.Say(w, http.StatusServiceUnavailable, fmt.Sprintf("draining: %d connections are left", s.host.Active()))
@@ -61,6 +65,17 @@ func (s *source) ready(w http.ResponseWriter, _ *http.Request) {
 		first := fmt.Sprintf("ready: generation %d from file, %d refused", serving.GetGeneration(), len(s.host.Plane.Refusals()))
 		admin.Say(w, http.StatusOK, strings.Join(append([]string{first}, missing...), "\n"))
 	}
+}
+
+// answered is the number of routes whose names have been answered.
+func (s *source) answered() int {
+	n := 0
+	for _, r := range s.routes {
+		if r.name.known().Answer != nil {
+			n++
+		}
+	}
+	return n
 }
 
 // nameView is a name in the answer of /config.
