@@ -39,9 +39,7 @@ func (l *loop) accept(in *listening) {
 			l.cannotAccept(in, errno)
 			return
 		}
-		g := guest{fd: fd, source: in.source}
-		g.peer.ip, g.peer.port = addressOf(&l.from)
-		l.invite(g)
+		l.invite(in.guest(fd, &l.from))
 	}
 }
 
@@ -58,10 +56,7 @@ func (l *loop) cannotAccept(in *listening, errno unix.Errno) {
 
 // invite takes a connection in, here or in a loop that has more room.
 func (l *loop) invite(g guest) {
-	to := l.driver.roomiest(l)
-	to.load.Add(1)
-	l.driver.conns.Add(1)
-	if to == l {
+	if to := l.driver.lodge(l); to == l {
 		l.admit(g)
 	} else {
 		to.post(letter{guest: g})

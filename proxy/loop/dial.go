@@ -65,10 +65,9 @@ func (l *loop) answered(c *conn, events uint32) {
 	if events&unix.EPOLLOUT == 0 {
 		return
 	}
-	search := c.search
-	search.Connected(l.clock())
-	c.arm, c.lease, c.dials = search.Arm, search.Lease, uint16(min(search.Dials, 1<<16-1))
-	l.giveSearch(c)
+	c.search.Connected(l.clock())
+	c.lease = c.search.Lease
+	l.endSearch(c)
 	c.phase = relaying
 	c.connected, c.last = l.now, l.now
 	l.checkAgain(c, c.last)
@@ -119,13 +118,11 @@ func (l *loop) waited(c *conn) {
 // nothing would have: a client cannot take that for the end of an empty answer,
 // and during an outage no port of the proxy is left waiting in TIME_WAIT.
 func (l *loop) turnAway(c *conn, o flow.Outcome) {
-	c.arm, c.outcome, c.err = c.search.Arm, o, c.search.Err
-	c.dials = uint16(min(c.search.Dials, 1<<16-1))
-	armName := c.search.ArmName()
-	l.giveSearch(c)
+	c.outcome, c.err = o, c.search.Err
+	l.endSearch(c)
 	l.disarm(c)
 	resetSocket(c.sock[client].fd)
-	l.account(c, armName)
+	l.account(c)
 	l.slab.release(c)
 }
 
@@ -138,8 +135,9 @@ func (l *loop) takeSearch() *upstream.Search {
 	return &upstream.Search{}
 }
 
-// giveSearch takes the search from a connection that needs it no more.
-func (l *loop) giveSearch(c *conn) {
+// endSearch takes the search from a connection, which keeps where it counts.
+func (l *loop) endSearch(c *conn) {
+	c.arm, c.dials = c.search.Arm, uint16(min(c.search.Dials, 1<<16-1))
 	if len(l.searches) < spareSearches {
 		l.searches = append(l.searches, c.search)
 	}

@@ -126,6 +126,14 @@ func (d *Driver) end() {
 	}
 }
 
+// lodge counts a connection in, in the loop that it is to go to. l has accepted it.
+func (d *Driver) lodge(l *loop) *loop {
+	to := d.roomiest(l)
+	to.load.Add(1)
+	d.conns.Add(1)
+	return to
+}
+
 // roomiest is the loop for a connection that l has accepted: l itself, unless
 // another has clearly fewer.
 func (d *Driver) roomiest(l *loop) *loop {

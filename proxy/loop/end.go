@@ -123,7 +123,7 @@ func (l *loop) finish(c *conn, o flow.Outcome, err error) {
 		}
 	}
 	c.tell()
-	l.account(c, c.arm.Name())
+	l.account(c)
 	c.lease.Release()
 	l.slab.release(c)
 }
@@ -156,21 +156,21 @@ func (l *loop) endAll() {
 }
 
 // account closes the books of a connection.
-func (l *loop) account(c *conn, arm string) {
+func (l *loop) account(c *conn) {
 	c.arm.Closed(c.outcome)
 	if log, ctx := l.driver.opts.Log, l.driver.ctx; log.Enabled(ctx, slog.LevelDebug) {
-		log.LogAttrs(ctx, slog.LevelDebug, "connection ended", l.describe(c, arm)...)
+		log.LogAttrs(ctx, slog.LevelDebug, "connection ended", l.describe(c)...)
 	}
 	c.source.leave()
 	l.load.Add(-1)
 	l.driver.conns.Done()
 }
 
-func (l *loop) describe(c *conn, arm string) []slog.Attr {
+func (l *loop) describe(c *conn) []slog.Attr {
 	f := &flow.Conn{
 		ID:       c.id,
 		Listener: c.source.port.Name,
-		Arm:      arm,
+		Arm:      c.arm.Name(),
 		Client:   netip.AddrPortFrom(netip.AddrFrom16(c.peer.ip).Unmap(), c.peer.port),
 		Accepted: l.base.Add(c.accepted),
 		Ended:    time.Now(),

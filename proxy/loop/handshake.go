@@ -66,7 +66,7 @@ func (l *loop) unfit(c *conn, o flow.Outcome, err error) {
 	c.outcome, c.err = o, err
 	l.disarm(c)
 	closeSocket(c.sock[client].fd)
-	l.account(c, "")
+	l.account(c)
 	l.slab.release(c)
 }
 

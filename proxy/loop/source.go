@@ -58,6 +58,13 @@ func (s *source) leave() {
 	}
 }
 
+// guest is a connection that was accepted here, from where accept has said.
+func (s *source) guest(fd int32, from *unix.RawSockaddrAny) guest {
+	g := guest{fd: fd, source: s}
+	g.peer.ip, g.peer.port = addressOf(from)
+	return g
+}
+
 // close ends accepting: nobody new is let in, and those are who have already
 // reached the socket.
 func (s *source) close() {
@@ -87,12 +94,7 @@ func (s *source) lastCall() {
 		switch errno {
 		case 0:
 			s.port.EnterLate()
-			g := guest{fd: fd, source: s}
-			g.peer.ip, g.peer.port = addressOf(&from)
-			l := s.driver.roomiest(s.driver.loops[0])
-			l.load.Add(1)
-			s.driver.conns.Add(1)
-			l.post(letter{guest: g})
+			s.driver.lodge(s.driver.loops[0]).post(letter{guest: s.guest(fd, &from)})
 		case unix.EAGAIN, unix.EINTR, unix.ECONNABORTED:
 		default: // a lack of descriptors
 			<-time.After(socket.LastCall)

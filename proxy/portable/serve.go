@@ -34,7 +34,7 @@ func (d *Driver) serve(client *net.TCPConn, p *listener.Port) {
 	}
 	var search upstream.Search
 	backend, outcome := d.opts.Dialer.Connect(d.ctx, &search, search.Begin(d.opts.Metrics, p.Name, route, time.Now()))
-	c.Arm, c.Dials, c.Err = search.ArmName(), search.Dials, search.Err
+	c.Arm, c.Dials, c.Err = search.Arm.Name(), search.Dials, search.Err
 	c.Bytes.Total = search.Arm
 	if outcome == flow.Open {
 		c.Endpoint, c.Connected = search.Lease.Endpoint().Addr(), time.Now()

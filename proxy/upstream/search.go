@@ -71,7 +71,7 @@ type Search struct {
 // Begin chooses an arm for a connection that listener accepted at accepted, by
 // route (nil: it has none), and counts it in m.
 func (s *Search) Begin(m *metrics.Metrics, listener string, route *plan.Route, accepted time.Time) Step {
-	*s = Search{metrics: m, listener: listener, route: route, accepted: accepted, choice: router.Nowhere}
+	*s = Search{metrics: m, listener: listener, route: route, accepted: accepted}
 	if route == nil {
 		s.Arm = m.Accept(listener, "", "")
 		return Step{Outcome: flow.NoRoute}
@@ -82,14 +82,6 @@ func (s *Search) Begin(m *metrics.Metrics, listener string, route *plan.Route, a
 		return Step{Outcome: flow.NoDestination}
 	}
 	return s.enter(choice, accepted)
-}
-
-// ArmName is the name of the arm that was chosen last; empty when none was.
-func (s *Search) ArmName() string {
-	if s.choice == router.Nowhere {
-		return ""
-	}
-	return s.route.Chooser.Arms()[s.choice].Arm
 }
 
 // Connected says that the endpoint was reached. The lease is opened, and the caller's.
@@ -130,7 +122,7 @@ func (s *Search) Abandon() {
 // enter begins with an arm.
 func (s *Search) enter(choice int, now time.Time) Step {
 	s.choice, s.arms = choice, s.arms.With(choice)
-	s.Arm = s.metrics.Accept(s.listener, s.route.Name, s.ArmName())
+	s.Arm = s.metrics.Accept(s.listener, s.route.Name, s.route.Chooser.Arms()[choice].Arm)
 	s.began, s.before = now, s.Dials
 	s.tried = s.room[:0]
 	s.deadline = s.connectBy()
