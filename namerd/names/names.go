@@ -11,9 +11,6 @@ package names
 import (
 	"context"
 	"fmt"
-	"strconv"
-	"sync"
-	"sync/atomic"
 
 	"github.com/wye-dev/wye/dtab"
 	"github.com/wye-dev/wye/namer"
@@ -33,30 +30,19 @@ type Names struct {
 	kept   kept
 	joined joined
 
-	bells sync.Map // consumer of table -> chan struct{}
-	next  atomic.Uint64
+	bells namer.Bells // of those who follow names
 }
 
 // New makes a Names with namers. It is an error if the prefixes of two of them overlap.
 func New(tables Tables, mounts ...namer.Mount) (*Names, error) {
 	n := &Names{tables: tables}
-	table, err := namer.NewTable(n.ring, mounts...)
+	table, err := namer.NewTable(n.bells.Ring, mounts...)
 	if err != nil {
 		return nil, err
 	}
 	n.table = table
 	n.kept.want = table.Want
 	return n, nil
-}
-
-// ring wakes a follower.
-func (n *Names) ring(consumer string) {
-	if bell, ok := n.bells.Load(consumer); ok {
-		select {
-		case bell.(chan struct{}) <- struct{}{}:
-		default: // it is ringing
-		}
-	}
 }
 
 // Query is a name, and the tables by which it is bound.
@@ -75,7 +61,7 @@ type Query struct {
 type follower struct {
 	names *Names
 	id    string
-	bell  chan struct{}
+	bell  <-chan struct{}
 	query Query
 
 	base    *dtab.Table // the namespace's, as it was last
@@ -84,14 +70,14 @@ type follower struct {
 }
 
 func (n *Names) follow(q Query) *follower {
-	f := &follower{names: n, id: strconv.FormatUint(n.next.Add(1), 10), bell: make(chan struct{}, 1), query: q}
-	n.bells.Store(f.id, f.bell)
+	f := &follower{names: n, query: q}
+	f.id, f.bell = n.bells.Hang()
 	return f
 }
 
 // Close ends the watches.
 func (f *follower) Close() {
-	f.names.bells.Delete(f.id)
+	f.names.bells.Take(f.id)
 	f.names.table.Want(f.id, nil)
 }
 

@@ -14,9 +14,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
-	"sync"
-	"sync/atomic"
 
 	"github.com/wye-dev/wye/dtab"
 	"github.com/wye-dev/wye/namer"
@@ -26,29 +23,18 @@ import (
 // Names is the namers of a process, for all its tables.
 type Names struct {
 	table *namer.Table
-	bells sync.Map // consumer of table -> chan struct{}
-	next  atomic.Uint64
+	bells namer.Bells // of those who follow names
 }
 
 // New makes a Names. It is an error if the prefixes of two namers overlap.
 func New(mounts ...namer.Mount) (*Names, error) {
 	n := &Names{}
-	table, err := namer.NewTable(n.ring, mounts...)
+	table, err := namer.NewTable(n.bells.Ring, mounts...)
 	if err != nil {
 		return nil, err
 	}
 	n.table = table
 	return n, nil
-}
-
-// ring wakes a follower.
-func (n *Names) ring(consumer string) {
-	if bell, ok := n.bells.Load(consumer); ok {
-		select {
-		case bell.(chan struct{}) <- struct{}{}:
-		default: // it is ringing
-		}
-	}
 }
 
 // Interpreter binds names by one table.
@@ -64,9 +50,8 @@ func (n *Names) By(table *dtab.Table) *Interpreter { return &Interpreter{names: 
 // not overlap; tell must not block.
 func (i *Interpreter) Follow(ctx context.Context, name dtab.Path, tell func(resolve.State)) {
 	n := i.names
-	consumer, bell := strconv.FormatUint(n.next.Add(1), 10), make(chan struct{}, 1)
-	n.bells.Store(consumer, bell)
-	defer n.bells.Delete(consumer)
+	consumer, bell := n.bells.Hang()
+	defer n.bells.Take(consumer)
 	defer n.table.Want(consumer, nil)
 
 	var state resolve.State
