@@ -3,6 +3,8 @@
 
 package flow
 
+import "time"
+
 // Outcome is how a connection ended. Its printed form is a metric label.
 type Outcome uint8
 
@@ -43,6 +45,26 @@ const (
 	// Outcomes is their number.
 	Outcomes
 )
+
+// atRest is the time without a byte after which a stream is between messages.
+const atRest = time.Second
+
+// Resets tells whether a relayed connection that ended so is closed with RST, and
+// not with FIN: after a reset, and where the proxy ends a stream in the middle, so that
+// a part cannot pass for the whole. quiet is for how long no byte has moved; midway
+// tells whether bytes are on their way that would be lost. They are asked where they matter.
+func (o Outcome) Resets(quiet func() time.Duration, midway func() bool) bool {
+	switch o {
+	case ClientReset, BackendReset:
+		return true
+	case LifetimeExceeded, DrainDeadline:
+		return quiet() < atRest || midway()
+	case IdleTimeout:
+		return midway()
+	default:
+		return false
+	}
+}
 
 // String is the outcome's label, in snake case.
 func (o Outcome) String() string {

@@ -17,12 +17,8 @@ import (
 	"github.com/wye-dev/wye/proxy/socket"
 )
 
-const (
-	// aging is the time after which a connection is worth the calls that keep-alive takes.
-	aging = 5 * time.Second
-	// atRest is the time without a byte after which a stream is between messages.
-	atRest = time.Second
-)
+// aging is the time after which a connection is worth the calls that keep-alive takes.
+const aging = 5 * time.Second
 
 // alarmed is called when the time has come that alarm was told.
 func (l *loop) alarmed(c *conn) {
@@ -101,15 +97,7 @@ func (l *loop) finish(c *conn, o flow.Outcome, err error) {
 	if c.outcome == flow.Open {
 		c.outcome, c.err = o, err
 	}
-	reset := false
-	switch c.outcome {
-	case flow.ClientReset, flow.BackendReset:
-		reset = true
-	case flow.LifetimeExceeded, flow.DrainDeadline:
-		reset = l.quiet(c) < atRest || c.midway()
-	case flow.IdleTimeout:
-		reset = c.midway()
-	}
+	reset := c.outcome.Resets(func() time.Duration { return l.quiet(c) }, c.midway)
 	l.disarm(c)
 	if c.secret != nil && !reset {
 		l.farewell(c)

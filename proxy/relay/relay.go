@@ -29,12 +29,8 @@ import (
 	"github.com/wye-dev/wye/proxy/socket"
 )
 
-const (
-	// tick is the time after which bytes that have been written are counted at the latest.
-	tick = time.Second
-	// atRest is the time without a byte after which a stream is between messages.
-	atRest = time.Second
-)
+// tick is the time after which bytes that have been written are counted at the latest.
+const tick = time.Second
 
 // Limits of an established connection.
 type Limits struct {
@@ -214,15 +210,7 @@ func (s *session) stop(o flow.Outcome) {
 func (s *session) finish() flow.Outcome {
 	s.note(flow.Completed)
 	outcome := s.ended()
-	reset := false
-	switch outcome {
-	case flow.ClientReset, flow.BackendReset:
-		reset = true
-	case flow.LifetimeExceeded, flow.DrainDeadline:
-		reset = s.quiet() < atRest || pending(s.client) || pending(s.backend)
-	case flow.IdleTimeout:
-		reset = pending(s.client) || pending(s.backend)
-	}
+	reset := outcome.Resets(s.quiet, func() bool { return pending(s.client) || pending(s.backend) })
 	for _, conn := range []*net.TCPConn{s.client, s.backend} {
 		if reset {
 			_ = conn.SetLinger(0)
