@@ -11,8 +11,6 @@ import (
 	"net/netip"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/wye-dev/wye/proxy/flow"
 	"github.com/wye-dev/wye/proxy/socket"
 )
@@ -36,7 +34,7 @@ func (l *loop) alarmed(c *conn) {
 func (l *loop) check(c *conn) {
 	if !c.aged && l.now >= c.connected+aging {
 		c.aged = true
-		keepAlive(c.sock[backend].fd)
+		_ = socket.SetKeepAlive(int(c.sock[backend].fd)) // those to clients have it from their listener
 	}
 	if limit := c.route.Timeouts.Lifetime; limit > 0 && l.now >= c.connected+limit {
 		l.finish(c, flow.LifetimeExceeded, nil)
@@ -77,16 +75,6 @@ func (l *loop) quiet(c *conn) time.Duration {
 		return kernel
 	}
 	return l.now - c.last
-}
-
-// keepAlive sets on a connection to an endpoint what those to clients have from
-// their listener.
-func keepAlive(fd int32) {
-	k := socket.KeepAlive()
-	setOption(fd, unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1)
-	setOption(fd, unix.IPPROTO_TCP, unix.TCP_KEEPIDLE, int32(k.Idle/time.Second))
-	setOption(fd, unix.IPPROTO_TCP, unix.TCP_KEEPINTVL, int32(k.Interval/time.Second))
-	setOption(fd, unix.IPPROTO_TCP, unix.TCP_KEEPCNT, int32(k.Count))
 }
 
 // finish ends a relayed connection with an outcome, unless another was noted

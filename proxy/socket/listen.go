@@ -53,19 +53,24 @@ func Listen(ctx context.Context, address netip.Addr, port uint16) (*net.TCPListe
 func options(_, _ string, conn syscall.RawConn) error {
 	var err error
 	control := conn.Control(func(fd uintptr) {
-		keep := KeepAlive()
-		for _, o := range []struct{ level, name, value int }{
-			{unix.SOL_SOCKET, unix.SO_REUSEPORT, 1},
-			{unix.IPPROTO_TCP, unix.TCP_NODELAY, 1},
-			{unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1},
-			{unix.IPPROTO_TCP, keepAliveIdle, int(keep.Idle / time.Second)},
-			{unix.IPPROTO_TCP, unix.TCP_KEEPINTVL, int(keep.Interval / time.Second)},
-			{unix.IPPROTO_TCP, unix.TCP_KEEPCNT, keep.Count},
-		} {
-			err = errors.Join(err, unix.SetsockoptInt(int(fd), o.level, o.name, o.value))
-		}
+		err = errors.Join(
+			unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_REUSEPORT, 1),
+			unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_NODELAY, 1),
+			SetKeepAlive(int(fd)),
+		)
 	})
 	return errors.Join(control, err)
+}
+
+// SetKeepAlive has a socket find out, as KeepAlive says, when its peer has vanished.
+func SetKeepAlive(fd int) error {
+	keep := KeepAlive()
+	return errors.Join(
+		unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1),
+		unix.SetsockoptInt(fd, unix.IPPROTO_TCP, keepAliveIdle, int(keep.Idle/time.Second)),
+		unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_KEEPINTVL, int(keep.Interval/time.Second)),
+		unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_KEEPCNT, keep.Count),
+	)
 }
 
 // Duplicate makes another descriptor of a listening socket, for its options. It
