@@ -11,6 +11,7 @@ import (
 
 	pushv1 "github.com/wye-dev/wye/api/push/v1"
 	"github.com/wye-dev/wye/proxy/pushtest"
+	"github.com/wye-dev/wye/test/ports"
 )
 
 // armCounts are what a report says of an arm.
@@ -47,7 +48,7 @@ func split(hash, listener string, weights map[string]float64) *pushv1.Route {
 func TestReportsCountConnectionsSinceTheRouteHasItsForm(t *testing.T) {
 	w := newWorld(t)
 	w.run(t)
-	one, port := backend(t, "one"), freePort(t)
+	one, port := backend(t, "one"), uint32(ports.Free(t))
 	s := w.Next(t)
 	s.Push(t, &pushv1.Update{
 		Generation: 1, Full: true,
@@ -82,8 +83,8 @@ func TestReportsCountConnectionsSinceTheRouteHasItsForm(t *testing.T) {
 func TestConnectionsThatReachNobodyAreNotOpened(t *testing.T) {
 	w := newWorld(t)
 	w.run(t)
-	one, port := backend(t, "one"), freePort(t)
-	dead := &pushv1.Endpoint{Address: "127.0.0.1", Port: freePort(t)}
+	one, port := backend(t, "one"), uint32(ports.Free(t))
+	dead := &pushv1.Endpoint{Address: "127.0.0.1", Port: uint32(ports.Free(t))}
 	redistribute := split("x", "tcp/1", map[string]float64{"alive": 1, "dead": 1})
 	redistribute.OnUnavailable = pushv1.OnUnavailable_ON_UNAVAILABLE_REDISTRIBUTE
 	s := w.Next(t)

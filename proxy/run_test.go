@@ -17,13 +17,14 @@ import (
 
 	pushv1 "github.com/wye-dev/wye/api/push/v1"
 	"github.com/wye-dev/wye/proxy/pushtest"
+	"github.com/wye-dev/wye/test/ports"
 )
 
 func TestUpdatesMoveConnectionsWithoutEndingAny(t *testing.T) {
 	w := newWorld(t)
 	r := w.run(t)
 	r.shows(t, "/ready", "no config")
-	one, two, port := backend(t, "one"), backend(t, "two"), freePort(t)
+	one, two, port := backend(t, "one"), backend(t, "two"), uint32(ports.Free(t))
 
 	s := w.Next(t)
 	first := config(1, "a", port, one)
@@ -50,7 +51,7 @@ func TestUpdatesMoveConnectionsWithoutEndingAny(t *testing.T) {
 func TestControllerThatComesAndGoesChangesNothing(t *testing.T) {
 	w := newWorld(t)
 	r := w.run(t)
-	one, two, port := backend(t, "one"), backend(t, "two"), freePort(t)
+	one, two, port := backend(t, "one"), backend(t, "two"), uint32(ports.Free(t))
 	w.Next(t).Push(t, config(1, "a", port, one))
 	old := reach(t, port, "one")
 
@@ -77,7 +78,7 @@ func TestTakenPortIsRefusedAndHealsByItself(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer holder.Close()
-	taken, free := uint32(holder.Addr().(*net.TCPAddr).Port), freePort(t)
+	taken, free := uint32(holder.Addr().(*net.TCPAddr).Port), uint32(ports.Free(t))
 
 	update := config(1, "a", free, backend(t, "a"))
 	other := config(1, "b", taken, backend(t, "b"))
@@ -104,7 +105,7 @@ func TestTakenPortIsRefusedAndHealsByItself(t *testing.T) {
 func TestInvalidRouteIsRefusedAndTheOthersServe(t *testing.T) {
 	w := newWorld(t)
 	w.run(t)
-	good, bad := freePort(t), freePort(t)
+	good, bad := uint32(ports.Free(t)), uint32(ports.Free(t))
 	update := config(1, "a", good, backend(t, "a"))
 	other := config(1, "b", bad, backend(t, "b"))
 	update.Listeners = append(update.Listeners, other.GetListeners()...)
@@ -124,7 +125,7 @@ func TestInvalidRouteIsRefusedAndTheOthersServe(t *testing.T) {
 func TestRestartWithoutAControllerServesTheLastConfig(t *testing.T) {
 	w := newWorld(t)
 	r := w.run(t)
-	port := freePort(t)
+	port := uint32(ports.Free(t))
 	w.Next(t).Push(t, config(7, "a", port, backend(t, "one")))
 	w.Stop()
 	r.drain()
@@ -141,7 +142,7 @@ func TestRestartWithoutAControllerServesTheLastConfig(t *testing.T) {
 func TestDamagedSavedConfigIsNotServedAndStopsNothing(t *testing.T) {
 	w := newWorld(t)
 	r := w.run(t)
-	port := freePort(t)
+	port := uint32(ports.Free(t))
 	w.Next(t).Push(t, config(7, "a", port, backend(t, "one")))
 	w.Stop()
 	r.drain()
@@ -169,7 +170,7 @@ func TestDrainingProxyIsUnreadyAndGoesOnAccepting(t *testing.T) {
 	w := newWorld(t)
 	w.options.DrainDelay = time.Hour
 	r := w.run(t)
-	s, port, two := w.Next(t), freePort(t), backend(t, "two")
+	s, port, two := w.Next(t), uint32(ports.Free(t)), backend(t, "two")
 	s.Push(t, config(1, "a", port, backend(t, "one")))
 	old := reach(t, port, "one")
 
@@ -195,7 +196,7 @@ func TestDrainWaitsForConnections(t *testing.T) {
 	w := newWorld(t)
 	w.options.DrainDeadline = time.Hour
 	r := w.run(t)
-	port := freePort(t)
+	port := uint32(ports.Free(t))
 	w.Next(t).Push(t, config(1, "a", port, backend(t, "one")))
 	old := reach(t, port, "one")
 
@@ -212,7 +213,7 @@ func TestDrainWaitsForConnections(t *testing.T) {
 func TestDrainDeadlineEndsConnections(t *testing.T) {
 	w := newWorld(t)
 	r := w.run(t) // with no time to drain
-	port := freePort(t)
+	port := uint32(ports.Free(t))
 	w.Next(t).Push(t, config(1, "a", port, backend(t, "one")))
 	old := reach(t, port, "one")
 

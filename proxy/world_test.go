@@ -168,17 +168,6 @@ func backend(t *testing.T, name string) *pushv1.Endpoint {
 	return &pushv1.Endpoint{Address: "127.0.0.1", Port: uint32(l.Addr().(*net.TCPAddr).Port)}
 }
 
-// freePort is a port that nobody has, for now.
-func freePort(t *testing.T) uint32 {
-	t.Helper()
-	l, err := net.Listen("tcp", ":0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return uint32(l.Addr().(*net.TCPAddr).Port)
-}
-
 // client is a connection through the proxy.
 type client struct {
 	net.Conn

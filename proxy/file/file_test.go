@@ -18,13 +18,14 @@ import (
 
 	"github.com/wye-dev/wye/proxy/file"
 	"github.com/wye-dev/wye/proxy/linkerdtcp"
+	"github.com/wye-dev/wye/test/ports"
 )
 
 func TestAFileIsAWorkingProxy(t *testing.T) {
 	w := newWorld(t)
 	w.write("one", w.backend("one"))
 	w.write("two", w.backend("two"))
-	port := freePort(t)
+	port := uint16(ports.Free(t))
 	r := w.run(`
 namers: [{kind: io.l5d.fs, rootDir: DISCO}]
 routers:
@@ -73,7 +74,7 @@ func TestAPortIsOpenedOnceItsNameIsKnown(t *testing.T) {
 		}
 	}))
 	defer namerd.Close()
-	first, second := freePort(t), freePort(t)
+	first, second := uint16(ports.Free(t)), uint16(ports.Free(t))
 	config := `
 routers:
 - label: r
@@ -82,7 +83,7 @@ routers:
   - {port: %d, dstName: /svc/a}
   - {port: %d, dstName: /svc/b}
 `
-	away := w.run(config, unused(t), freePort(t), freePort(t))
+	away := w.run(config, unused(t), uint16(ports.Free(t)), uint16(ports.Free(t)))
 	away.shows("/ready", "waiting for r/svc/a: ")
 	if status, _ := away.get("/ready"); status != http.StatusServiceUnavailable {
 		t.Errorf("/ready answers %d", status)
@@ -105,7 +106,7 @@ routers:
 func TestShutdownDrains(t *testing.T) {
 	w := newWorld(t)
 	w.write("one", w.backend("one"))
-	port := freePort(t)
+	port := uint16(ports.Free(t))
 	r := w.run(simple, port)
 	r.shows("/ready", "ready")
 	old := w.reach(port)
@@ -123,7 +124,7 @@ func TestShutdownDrains(t *testing.T) {
 func TestAbortEndsAtOnce(t *testing.T) {
 	w := newWorld(t)
 	w.write("one", w.backend("one"))
-	port := freePort(t)
+	port := uint16(ports.Free(t))
 	r := w.run(simple, port)
 	r.shows("/ready", "ready")
 	old := w.reach(port)
@@ -140,7 +141,7 @@ func TestAbortEndsAtOnce(t *testing.T) {
 
 func TestEverythingElseIsNotFound(t *testing.T) {
 	w := newWorld(t)
-	r := w.run(simple, freePort(t))
+	r := w.run(simple, uint16(ports.Free(t)))
 	for _, path := range []string{"/", "/shutdown", "/abort", "/metrics/", "/admin/ping"} {
 		if code, _ := r.get(path); code != http.StatusNotFound {
 			t.Errorf("GET %s answers %d", path, code)
@@ -159,7 +160,7 @@ func TestEverythingElseIsNotFound(t *testing.T) {
 // A page that somebody looks at cannot end the proxy.
 func TestOtherSitesCannotShutDown(t *testing.T) {
 	w := newWorld(t)
-	r := w.run(simple, freePort(t))
+	r := w.run(simple, uint16(ports.Free(t)))
 	request, err := http.NewRequest(http.MethodPost, r.admin+"/shutdown", nil)
 	if err != nil {
 		t.Fatal(err)
@@ -178,7 +179,7 @@ func TestOtherSitesCannotShutDown(t *testing.T) {
 func TestServersAreHeldToTheirAddressesAndLimits(t *testing.T) {
 	w := newWorld(t)
 	w.write("one", w.backend("one"))
-	port := freePort(t)
+	port := uint16(ports.Free(t))
 	r := w.run(`
 namers: [{kind: io.l5d.fs, rootDir: DISCO}]
 routers:

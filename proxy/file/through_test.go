@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/wye-dev/wye/proxy/pushtest"
+	"github.com/wye-dev/wye/test/ports"
 )
 
 // secure connects to a port by TLS, and has been greeted.
@@ -38,7 +39,7 @@ func TestTLSOfClientsEndsAtTheProxy(t *testing.T) {
 	w.write("ca.pem", string(a.PEM))
 	w.identify(a, "own", "localhost")
 	w.identify(a, "wild", "*.example.com")
-	port := freePort(t)
+	port := uint16(ports.Free(t))
 	r := w.run(ending, port)
 	r.shows("/ready", "ready")
 
@@ -79,7 +80,7 @@ func TestOpensslIsServedAndResumesItsSession(t *testing.T) {
 	w.write("ca.pem", string(a.PEM))
 	w.identify(a, "own", "localhost")
 	w.identify(a, "wild", "*.example.com")
-	port := freePort(t)
+	port := uint16(ports.Free(t))
 	r := w.run(ending, port)
 	r.shows("/ready", "ready")
 	session := filepath.Join(w.disco, "session")

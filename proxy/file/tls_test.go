@@ -12,6 +12,7 @@ import (
 	"github.com/wye-dev/wye/proxy/file"
 	"github.com/wye-dev/wye/proxy/linkerdtcp"
 	"github.com/wye-dev/wye/proxy/pushtest"
+	"github.com/wye-dev/wye/test/ports"
 )
 
 // ending is a configuration of one server that ends TLS, with the identities own, for
@@ -43,7 +44,7 @@ func TestCertificatesAreShownWithoutTheirKeys(t *testing.T) {
 	w, a := newWorld(t), pushtest.NewAuthority(t)
 	w.write("one", w.backend("one"))
 	secrets := []string{w.identify(a, "own", "localhost"), w.identify(a, "wild", "*.example.com")}
-	port := freePort(t)
+	port := uint16(ports.Free(t))
 	r := w.run(ending, port)
 	r.shows("/ready", "ready: generation 1 from file, 0 refused")
 	own := filepath.Join(w.disco, "own.pem") + "," + filepath.Join(w.disco, "own.key")

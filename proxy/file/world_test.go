@@ -19,8 +19,6 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/wye-dev/wye/proxy"
 	"github.com/wye-dev/wye/proxy/file"
 	"github.com/wye-dev/wye/proxy/linkerdtcp"
@@ -226,27 +224,4 @@ func (c *client) works() {
 	if got := c.greeting(); got != "ping" {
 		c.t.Fatalf("an established connection: got %q", got)
 	}
-}
-
-// freePort is a port of the kernel's choice that is the test's until it ends: a
-// socket keeps it without listening, so that nobody but who asks for SO_REUSEPORT
-// can bind it.
-func freePort(t *testing.T) uint16 {
-	t.Helper()
-	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = unix.Close(fd) })
-	if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEPORT, 1); err != nil {
-		t.Fatal(err)
-	}
-	if err := unix.Bind(fd, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}); err != nil {
-		t.Fatal(err)
-	}
-	name, err := unix.Getsockname(fd)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return uint16(name.(*unix.SockaddrInet4).Port)
 }

@@ -25,6 +25,7 @@ import (
 	"github.com/wye-dev/wye/proxy/metrics"
 	"github.com/wye-dev/wye/proxy/plan"
 	"github.com/wye-dev/wye/proxy/portable"
+	"github.com/wye-dev/wye/test/ports"
 )
 
 // patience is how long a test waits for what must happen.
@@ -43,7 +44,7 @@ type proxy struct {
 
 func start(t *testing.T, plane plane, opts listener.Options) *proxy {
 	t.Helper()
-	p := &proxy{t: t, registry: prometheus.NewRegistry(), port: freePort(t)}
+	p := &proxy{t: t, registry: prometheus.NewRegistry(), port: uint16(ports.Free(t))}
 	opts.Address = loopback()
 	opts.Metrics = metrics.New(p.registry)
 	opts.RetryEvery = 20 * time.Millisecond
@@ -69,29 +70,6 @@ func onEveryPlane(t *testing.T, test func(t *testing.T, plane plane)) {
 
 func goroutines(_ *testing.T, log *slog.Logger, m *metrics.Metrics) listener.Driver {
 	return portable.New(portable.Options{Log: log, Metrics: m})
-}
-
-// freePort is a port of the kernel's choice that is the test's until it ends: a
-// socket keeps it without listening, so that nobody but who asks for SO_REUSEPORT
-// can bind it, and whoever connects is refused.
-func freePort(t *testing.T) uint16 {
-	t.Helper()
-	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = unix.Close(fd) })
-	if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEPORT, 1); err != nil {
-		t.Fatal(err)
-	}
-	if err := unix.Bind(fd, &unix.SockaddrInet4{Addr: loopback().As4()}); err != nil {
-		t.Fatal(err)
-	}
-	name, err := unix.Getsockname(fd)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return uint16(name.(*unix.SockaddrInet4).Port)
 }
 
 // install serves the tree on the proxy's port and wants no refusals.
@@ -273,7 +251,7 @@ func server(t *testing.T, name string) *pushv1.Endpoint {
 // closed is an endpoint that refuses connections.
 func closed(t *testing.T) *pushv1.Endpoint {
 	t.Helper()
-	return endpoint(netip.AddrPortFrom(loopback(), freePort(t)))
+	return endpoint(netip.AddrPortFrom(loopback(), uint16(ports.Free(t))))
 }
 
 func endpoint(addr netip.AddrPort) *pushv1.Endpoint {

@@ -17,6 +17,7 @@ import (
 
 	pushv1 "github.com/wye-dev/wye/api/push/v1"
 	"github.com/wye-dev/wye/proxy/listener"
+	"github.com/wye-dev/wye/test/ports"
 )
 
 func TestAPortInUseIsRefusedAndHealsByItself(t *testing.T) {
@@ -33,7 +34,7 @@ func testAPortInUseIsRefusedAndHealsByItself(t *testing.T, plane plane) {
 	}
 	p.port = uint16(squatter.Addr().(*net.TCPAddr).Port)
 	config := p.config(leaf("a"), pool("a", server(t, "a")))
-	good := &proxy{t: t, port: freePort(t)}
+	good := &proxy{t: t, port: uint16(ports.Free(t))}
 	config.Listeners = append(config.Listeners, &pushv1.Listener{Name: "tcp/2", Port: uint32(good.port)})
 	config.Routes = append(config.Routes, &pushv1.Route{Name: "ns/good", Listener: "tcp/2", Tree: leaf("a")})
 
@@ -232,7 +233,7 @@ func testAListenerMayChangeItsPort(t *testing.T, plane plane) {
 	p := start(t, plane, listener.Options{})
 	a := pool("a", server(t, "a"))
 	p.install(leaf("a"), a)
-	p.port = freePort(t)
+	p.port = uint16(ports.Free(t))
 	p.install(leaf("a"), a)
 	if _, name := p.ask(); name != "a" {
 		t.Errorf("answered by %s", name)

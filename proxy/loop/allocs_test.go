@@ -9,7 +9,6 @@ package loop_test
 
 import (
 	"context"
-	"net"
 	"net/netip"
 	"runtime"
 	"testing"
@@ -21,6 +20,7 @@ import (
 	"github.com/wye-dev/wye/proxy/loop"
 	"github.com/wye-dev/wye/proxy/metrics"
 	"github.com/wye-dev/wye/proxy/plan"
+	"github.com/wye-dev/wye/test/ports"
 )
 
 // relaying is a proxy of one loop before one listening socket. Clients and backend
@@ -43,7 +43,7 @@ func serve(t testing.TB) *relaying {
 	r.must(unix.Bind(r.backend, &to))
 	r.must(unix.Listen(r.backend, 128))
 	local := netip.MustParseAddr("127.0.0.1")
-	port := freePort(t)
+	port := uint16(ports.Free(t))
 	next, refused := plan.Build(&pushv1.Config{
 		Listeners: []*pushv1.Listener{{Name: "tcp/1", Port: uint32(port)}},
 		Routes: []*pushv1.Route{{
@@ -66,16 +66,6 @@ func serve(t testing.TB) *relaying {
 	}
 	r.proxy = unix.SockaddrInet4{Addr: local.As4(), Port: int(port)}
 	return r
-}
-
-func freePort(t testing.TB) uint16 {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).AddrPort().Port()
 }
 
 func bareSocket(t testing.TB) int {
