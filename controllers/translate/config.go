@@ -39,8 +39,9 @@ func (t *translation) config(drafts []*draft) *pushv1.Config {
 			Name: r.Listener, Port: uint32(d.port), CongestionControl: congestion.Clients,
 		}
 		forLeaves(d.form.Tree, func(a Arm) {
-			if name := a.ID.String(); pools[name] == nil {
-				pools[name] = t.wirePool(name, a.ID)
+			if p := poolOf(d.form.Spec, a); pools[p.Name] == nil {
+				t.fill(p, a.ID)
+				pools[p.Name] = p
 			}
 		})
 	}
@@ -72,7 +73,7 @@ func wireRoute(name string, b Bound, congestionControl string) *pushv1.Route {
 	r := &pushv1.Route{
 		Name:              name,
 		Listener:          fmt.Sprintf("tcp/%d", b.Spec.Port),
-		Tree:              wireTree(b.Tree),
+		Tree:              wireTree(b.Spec, b.Tree),
 		Timeouts:          wireTimeouts(b.Spec.Timeouts),
 		OnUnavailable:     pushv1.OnUnavailable_ON_UNAVAILABLE_REFUSE,
 		CongestionControl: congestionControl,
@@ -93,24 +94,24 @@ func hash(r *pushv1.Route) string {
 	return hex.EncodeToString(sum[:8])
 }
 
-func wireTree(t dtab.Tree[Arm]) *pushv1.Tree {
+func wireTree(spec v1alpha1.TCPRouteSpec, t dtab.Tree[Arm]) *pushv1.Tree {
 	switch t.Kind {
 	case dtab.Fail:
 		return &pushv1.Tree{Kind: &pushv1.Tree_Fail{Fail: &pushv1.Fail{}}}
 	case dtab.Empty:
 		return &pushv1.Tree{Kind: &pushv1.Tree_Empty{Empty: &pushv1.Empty{}}}
 	case dtab.Leaf:
-		return &pushv1.Tree{Kind: &pushv1.Tree_Leaf{Leaf: &pushv1.Leaf{Arm: t.Leaf.Name, Pool: t.Leaf.ID.String()}}}
+		return &pushv1.Tree{Kind: &pushv1.Tree_Leaf{Leaf: &pushv1.Leaf{Arm: t.Leaf.Name, Pool: poolOf(spec, t.Leaf).Name}}}
 	case dtab.Alt:
 		alt := &pushv1.Alt{}
 		for _, c := range t.Children {
-			alt.Trees = append(alt.Trees, wireTree(c.Tree))
+			alt.Trees = append(alt.Trees, wireTree(spec, c.Tree))
 		}
 		return &pushv1.Tree{Kind: &pushv1.Tree_Alt{Alt: alt}}
 	case dtab.Union:
 		union := &pushv1.Union{}
 		for _, c := range t.Children {
-			union.Trees = append(union.Trees, &pushv1.Weighted{Weight: c.Weight, Tree: wireTree(c.Tree)})
+			union.Trees = append(union.Trees, &pushv1.Weighted{Weight: c.Weight, Tree: wireTree(spec, c.Tree)})
 		}
 		return &pushv1.Tree{Kind: &pushv1.Tree_Union{Union: union}}
 	default:
@@ -130,19 +131,4 @@ func wireDuration(d *metav1.Duration) *durationpb.Duration {
 		return nil
 	}
 	return durationpb.New(d.Duration)
-}
-
-// wirePool has the endpoints that a name has now: none when they are not known
-// any more or never were.
-func (t *translation) wirePool(name string, id dtab.Path) *pushv1.Pool {
-	p := &pushv1.Pool{Name: name}
-	for _, e := range t.names.addr(id).Endpoints {
-		p.Endpoints = append(p.Endpoints, &pushv1.Endpoint{
-			Address: e.Addr.Addr().Unmap().WithZone("").String(),
-			Port:    uint32(e.Addr.Port()),
-			Weight:  e.Weight,
-			Node:    e.Node,
-		})
-	}
-	return p
 }

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/wye-dev/wye/proxy/upstream"
 )
 
 const (
@@ -83,5 +85,10 @@ func (l *loop) search(c *conn) {
 	c.phase = dialling
 	c.route = c.source.port.Route()
 	c.search = l.takeSearch()
-	l.step(c, c.search.Begin(l.driver.opts.Metrics, c.source.port.Name, c.route, l.base.Add(l.now)))
+	l.step(c, c.search.Begin(l.driver.opts.Metrics, upstream.Guest{
+		Listener: c.source.port.Name,
+		Route:    c.route,
+		Client:   c.peer.addr(),
+		Accepted: l.base.Add(l.now),
+	}))
 }

@@ -6,6 +6,7 @@
 package loop
 
 import (
+	"net/netip"
 	"time"
 
 	"github.com/wye-dev/wye/proxy/balancer"
@@ -69,6 +70,10 @@ const (
 type peer struct {
 	ip   [16]byte // IPv4 as in IPv6
 	port uint16
+}
+
+func (p peer) addr() netip.AddrPort {
+	return netip.AddrPortFrom(netip.AddrFrom16(p.ip).Unmap(), p.port)
 }
 
 // sock is a socket and what is known of it from events: what they have reported,

@@ -8,7 +8,6 @@ package loop
 import (
 	"log/slog"
 	"math"
-	"net/netip"
 	"time"
 
 	"github.com/wye-dev/wye/proxy/flow"
@@ -147,7 +146,7 @@ func (l *loop) describe(c *conn) []slog.Attr {
 		ID:       c.id,
 		Listener: c.source.port.Name,
 		Arm:      c.arm.Name(),
-		Client:   netip.AddrPortFrom(netip.AddrFrom16(c.peer.ip).Unmap(), c.peer.port),
+		Client:   c.peer.addr(),
 		Accepted: l.base.Add(c.accepted),
 		Ended:    time.Now(),
 		Dials:    int(c.dials),

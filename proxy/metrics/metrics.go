@@ -53,7 +53,7 @@ func (m *Metrics) Install(p *plan.Plan) {
 		for i, leaf := range l.Route.Chooser.Arms() {
 			key := labels{listener: l.Name, route: l.Route.Name, arm: leaf.Arm}
 			m.live[key] = true
-			m.arm(key).pool.Store(l.Route.Pools[i])
+			m.arm(key).pool.Store(l.Route.Pools[i].Pool)
 		}
 	}
 	for key, a := range m.arms {

@@ -13,7 +13,6 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	pushv1 "github.com/wye-dev/wye/api/push/v1"
-	"github.com/wye-dev/wye/proxy/balancer"
 	"github.com/wye-dev/wye/proxy/socket"
 	"github.com/wye-dev/wye/proxy/tlsconf"
 )
@@ -48,8 +47,8 @@ func (m Builder) Build(config *pushv1.Config, old *Plan) (*Plan, []*pushv1.Refus
 			Generation: config.GetGeneration(),
 			Listeners:  map[string]*Listener{},
 			Routes:     map[string]*Route{},
-			Pools:      map[string]*balancer.Pool{},
-			outgoing:   map[string]*balancer.Pool{},
+			Pools:      map[string]*Pool{},
+			outgoing:   map[string]*Pool{},
 		},
 		places: map[netip.AddrPort]string{},
 	}
@@ -85,28 +84,18 @@ func (b *building) refuse(kind pushv1.ResourceKind, name string, cause error) {
 
 func (b *building) addPools(pools []*pushv1.Pool) {
 	for _, p := range pools {
-		name := p.GetName()
-		targets, err := targets(p.GetEndpoints())
-		if _, double := b.plan.Pools[name]; double {
-			err = fmt.Errorf("pool %q is there twice", name)
-		} else if name == "" {
-			err = fmt.Errorf("a pool of %d endpoints has no name", len(p.GetEndpoints()))
-		}
+		pool, err := b.pool(p)
 		if err != nil {
-			b.refuse(pushv1.ResourceKind_RESOURCE_KIND_POOL, name, err)
-			b.keepPool(name)
+			b.refuse(pushv1.ResourceKind_RESOURCE_KIND_POOL, p.GetName(), err)
+			b.keepPool(p.GetName())
 			continue
 		}
-		before := b.oldPool(name)
-		if before == nil || !before.Has(targets) {
-			before = balancer.NewPool(name, targets, before)
-		}
-		b.plan.Pools[name] = before
+		b.plan.Pools[p.GetName()] = pool
 	}
 }
 
 // oldPool is what is known of a pool from before.
-func (b *building) oldPool(name string) *balancer.Pool {
+func (b *building) oldPool(name string) *Pool {
 	if p := b.old.Pools[name]; p != nil {
 		return p
 	}
@@ -261,8 +250,8 @@ func (b *building) keepRoute(name string) {
 }
 
 // with is the route over the pools of those names; the same if they are the same.
-func (r *Route) with(pools map[string]*balancer.Pool) *Route {
-	now := make([]*balancer.Pool, len(r.Pools))
+func (r *Route) with(pools map[string]*Pool) *Route {
+	now := make([]*Pool, len(r.Pools))
 	for i, p := range r.Pools {
 		now[i] = pools[p.Name()]
 	}

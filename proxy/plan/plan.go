@@ -15,7 +15,6 @@ import (
 	"time"
 
 	pushv1 "github.com/wye-dev/wye/api/push/v1"
-	"github.com/wye-dev/wye/proxy/balancer"
 	"github.com/wye-dev/wye/proxy/router"
 )
 
@@ -23,11 +22,11 @@ import (
 // inside choosers and endpoints.
 type Plan struct {
 	Generation uint64
-	Listeners  map[string]*Listener      // name -> listener
-	Routes     map[string]*Route         // name -> route, each on a listener of Listeners
-	Pools      map[string]*balancer.Pool // name -> endpoint set
+	Listeners  map[string]*Listener // name -> listener
+	Routes     map[string]*Route    // name -> route, each on a listener of Listeners
+	Pools      map[string]*Pool     // name -> endpoint set
 
-	outgoing map[string]*balancer.Pool // name -> pool that is no longer in the config, but has connections
+	outgoing map[string]*Pool // name -> pool that is no longer in the config, but has connections
 }
 
 // Listener is a port to accept on.
@@ -58,7 +57,7 @@ type Route struct {
 	CongestionControl string
 
 	Chooser *router.Chooser
-	Pools   []*balancer.Pool // of the arms, by the chooser's indexes
+	Pools   []*Pool // of the arms, by the chooser's indexes
 }
 
 // Timeouts of a route's connections.

@@ -33,7 +33,8 @@ func (d *Driver) serve(client *net.TCPConn, p *listener.Port) {
 		return
 	}
 	var search upstream.Search
-	backend, outcome := d.opts.Dialer.Connect(d.ctx, &search, search.Begin(d.opts.Metrics, p.Name, route, time.Now()))
+	guest := upstream.Guest{Listener: p.Name, Route: route, Client: c.Client, Accepted: time.Now()}
+	backend, outcome := d.opts.Dialer.Connect(d.ctx, &search, search.Begin(d.opts.Metrics, guest))
 	c.Arm, c.Dials, c.Err = search.Arm.Name(), search.Dials, search.Err
 	c.Bytes.Total = search.Arm
 	if outcome == flow.Open {

@@ -30,7 +30,7 @@ func (d *Dialer) Connect(ctx context.Context, s *Search, step Step) (*net.TCPCon
 		case step.Outcome != flow.Open:
 			return nil, step.Outcome
 		case step.Dial.IsValid():
-			conn, err := d.attempt(ctx, step, s.route.CongestionControl)
+			conn, err := d.attempt(ctx, step, s.Route.CongestionControl)
 			if err == nil {
 				s.Connected(time.Now())
 				return conn, flow.Open

@@ -67,14 +67,14 @@ func connect(ctx context.Context, n *network, p *balancer.Pool, timeouts plan.Ti
 	}
 	var c connection
 	var outcome flow.Outcome
-	c.conn, outcome = d.Connect(ctx, &c.search, c.search.Begin(metrics.New(nil), "tcp/1", route(p, timeouts), time.Now()))
+	c.conn, outcome = d.Connect(ctx, &c.search, c.search.Begin(metrics.New(nil), upstream.Guest{Listener: "tcp/1", Route: route(p, timeouts), Accepted: time.Now()}))
 	return &c, outcome
 }
 
 // route sends everything to one pool.
 func route(p *balancer.Pool, timeouts plan.Timeouts) *plan.Route {
 	one := router.Shares{Arms: []router.Arm{{Leaf: router.Leaf{Arm: "a", Pool: p.Name()}, Share: big.NewRat(1, 1)}}, Nowhere: new(big.Rat)}
-	return &plan.Route{Name: "ns/r", Timeouts: timeouts, Chooser: router.NewChooser(one), Pools: []*balancer.Pool{p}}
+	return &plan.Route{Name: "ns/r", Timeouts: timeouts, Chooser: router.NewChooser(one), Pools: []*plan.Pool{{Pool: p}}}
 }
 
 func TestEveryEndpointIsTriedOnceUntilOneAnswers(t *testing.T) {

@@ -55,10 +55,8 @@ type Search struct {
 	// Err is what the system said to the last of them, if it failed.
 	Err error
 
-	metrics  *metrics.Metrics
-	listener string
-	route    *plan.Route
-	accepted time.Time
+	metrics *metrics.Metrics
+	Guest
 	choice   int        // of the chooser's arms
 	arms     router.Set // chosen so far
 	began    time.Time  // when the arm was chosen
@@ -68,20 +66,27 @@ type Search struct {
 	room     [4]*balancer.Endpoint // for tried
 }
 
-// Begin chooses an arm for a connection that listener accepted at accepted, by
-// route (nil: it has none), and counts it in m.
-func (s *Search) Begin(m *metrics.Metrics, listener string, route *plan.Route, accepted time.Time) Step {
-	*s = Search{metrics: m, listener: listener, route: route, accepted: accepted}
-	if route == nil {
-		s.Arm = m.Accept(listener, "", "")
+// Guest is a connection that looks for an endpoint.
+type Guest struct {
+	Listener string      // that accepted it
+	Route    *plan.Route // nil: it has none
+	Client   netip.AddrPort
+	Accepted time.Time
+}
+
+// Begin chooses an arm for a connection, and counts it in m.
+func (s *Search) Begin(m *metrics.Metrics, g Guest) Step {
+	*s = Search{metrics: m, Guest: g}
+	if g.Route == nil {
+		s.Arm = m.Accept(g.Listener, "", "")
 		return Step{Outcome: flow.NoRoute}
 	}
-	choice := route.Chooser.Next()
+	choice := g.Route.Chooser.Next()
 	if choice == router.Nowhere {
-		s.Arm = m.Accept(listener, route.Name, "")
+		s.Arm = m.Accept(g.Listener, g.Route.Name, "")
 		return Step{Outcome: flow.NoDestination}
 	}
-	return s.enter(choice, accepted)
+	return s.enter(choice, g.Accepted)
 }
 
 // Connected says that the endpoint was reached. The lease is opened, and the caller's.
@@ -98,7 +103,7 @@ func (s *Search) Failed(err error, now time.Time) Step {
 	s.Dials++
 	s.Err = err
 	s.Lease.Release()
-	others := s.route.Pools[s.choice].Len() > len(s.tried)
+	others := s.Route.Pools[s.choice].Len() > len(s.tried)
 	if others && len(s.tried) >= attemptsAtOnce && now.Before(s.deadline) {
 		return Step{By: now.Add(min(pause, s.deadline.Sub(now)))}
 	}
@@ -122,11 +127,11 @@ func (s *Search) Abandon() {
 // enter begins with an arm.
 func (s *Search) enter(choice int, now time.Time) Step {
 	s.choice, s.arms = choice, s.arms.With(choice)
-	s.Arm = s.metrics.Accept(s.listener, s.route.Name, s.route.Chooser.Arms()[choice].Arm)
+	s.Arm = s.metrics.Accept(s.Listener, s.Route.Name, s.Route.Chooser.Arms()[choice].Arm)
 	s.began, s.before = now, s.Dials
 	s.tried = s.room[:0]
 	s.deadline = s.connectBy()
-	if s.route.Redistribute && s.route.Chooser.Left(s.arms) {
+	if s.Route.Redistribute && s.Route.Chooser.Left(s.arms) {
 		s.deadline = now.Add(s.deadline.Sub(now) / 2) // the other half is for other arms
 	}
 	return s.pick(now)
@@ -134,7 +139,7 @@ func (s *Search) enter(choice int, now time.Time) Step {
 
 // pick takes the next endpoint of the arm.
 func (s *Search) pick(now time.Time) Step {
-	pool := s.route.Pools[s.choice]
+	pool := s.Route.Pools[s.choice]
 	lease, ok := pool.Pick(s.tried)
 	if !ok {
 		return s.leave(exhausted(len(s.tried)), now)
@@ -154,7 +159,7 @@ func exhausted(tried int) flow.Outcome {
 // attempt is the time for one attempt when others endpoints could be tried after it.
 func (s *Search) attempt(others int, now time.Time) time.Duration {
 	left := s.deadline.Sub(now)
-	if limit := s.route.Timeouts.Attempt; limit > 0 {
+	if limit := s.Route.Timeouts.Attempt; limit > 0 {
 		return min(limit, left)
 	}
 	parts := time.Duration(min(others+1, attemptParts))
@@ -164,10 +169,10 @@ func (s *Search) attempt(others int, now time.Time) time.Duration {
 // leave ends with an arm whose outcome it was, and begins with another where it may.
 func (s *Search) leave(outcome flow.Outcome, now time.Time) Step {
 	s.Arm.Dialled(s.Dials - s.before)
-	if !s.route.Redistribute || !now.Before(s.connectBy()) {
+	if !s.Route.Redistribute || !now.Before(s.connectBy()) {
 		return Step{Outcome: outcome}
 	}
-	choice := s.route.Chooser.Instead(s.arms)
+	choice := s.Route.Chooser.Instead(s.arms)
 	if choice == router.Nowhere {
 		return Step{Outcome: outcome}
 	}
@@ -175,4 +180,4 @@ func (s *Search) leave(outcome flow.Outcome, now time.Time) Step {
 	return s.enter(choice, now)
 }
 
-func (s *Search) connectBy() time.Time { return s.accepted.Add(s.route.Timeouts.Connect) }
+func (s *Search) connectBy() time.Time { return s.Accepted.Add(s.Route.Timeouts.Connect) }

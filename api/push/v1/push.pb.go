@@ -83,10 +83,12 @@ func (RefusalReason) EnumDescriptor() ([]byte, []int) {
 type ResourceKind int32
 
 const (
-	ResourceKind_RESOURCE_KIND_UNSPECIFIED ResourceKind = 0
-	ResourceKind_RESOURCE_KIND_LISTENER    ResourceKind = 1
-	ResourceKind_RESOURCE_KIND_ROUTE       ResourceKind = 2
-	ResourceKind_RESOURCE_KIND_POOL        ResourceKind = 3
+	ResourceKind_RESOURCE_KIND_UNSPECIFIED  ResourceKind = 0
+	ResourceKind_RESOURCE_KIND_LISTENER     ResourceKind = 1
+	ResourceKind_RESOURCE_KIND_ROUTE        ResourceKind = 2
+	ResourceKind_RESOURCE_KIND_POOL         ResourceKind = 3
+	ResourceKind_RESOURCE_KIND_IDENTITY     ResourceKind = 4
+	ResourceKind_RESOURCE_KIND_TRUST_BUNDLE ResourceKind = 5
 )
 
 // Enum value maps for ResourceKind.
@@ -96,12 +98,16 @@ var (
 		1: "RESOURCE_KIND_LISTENER",
 		2: "RESOURCE_KIND_ROUTE",
 		3: "RESOURCE_KIND_POOL",
+		4: "RESOURCE_KIND_IDENTITY",
+		5: "RESOURCE_KIND_TRUST_BUNDLE",
 	}
 	ResourceKind_value = map[string]int32{
-		"RESOURCE_KIND_UNSPECIFIED": 0,
-		"RESOURCE_KIND_LISTENER":    1,
-		"RESOURCE_KIND_ROUTE":       2,
-		"RESOURCE_KIND_POOL":        3,
+		"RESOURCE_KIND_UNSPECIFIED":  0,
+		"RESOURCE_KIND_LISTENER":     1,
+		"RESOURCE_KIND_ROUTE":        2,
+		"RESOURCE_KIND_POOL":         3,
+		"RESOURCE_KIND_IDENTITY":     4,
+		"RESOURCE_KIND_TRUST_BUNDLE": 5,
 	}
 )
 
@@ -130,6 +136,56 @@ func (x ResourceKind) Number() protoreflect.EnumNumber {
 // Deprecated: Use ResourceKind.Descriptor instead.
 func (ResourceKind) EnumDescriptor() ([]byte, []int) {
 	return file_api_push_v1_push_proto_rawDescGZIP(), []int{1}
+}
+
+// Splitting says how an arm is chosen.
+type Splitting int32
+
+const (
+	Splitting_SPLITTING_UNSPECIFIED Splitting = 0 // as EXACT
+	Splitting_SPLITTING_EXACT       Splitting = 1 // each arm within one connection of its share
+	Splitting_SPLITTING_STICKY      Splitting = 2 // by the client's address
+)
+
+// Enum value maps for Splitting.
+var (
+	Splitting_name = map[int32]string{
+		0: "SPLITTING_UNSPECIFIED",
+		1: "SPLITTING_EXACT",
+		2: "SPLITTING_STICKY",
+	}
+	Splitting_value = map[string]int32{
+		"SPLITTING_UNSPECIFIED": 0,
+		"SPLITTING_EXACT":       1,
+		"SPLITTING_STICKY":      2,
+	}
+)
+
+func (x Splitting) Enum() *Splitting {
+	p := new(Splitting)
+	*p = x
+	return p
+}
+
+func (x Splitting) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Splitting) Descriptor() protoreflect.EnumDescriptor {
+	return file_api_push_v1_push_proto_enumTypes[2].Descriptor()
+}
+
+func (Splitting) Type() protoreflect.EnumType {
+	return &file_api_push_v1_push_proto_enumTypes[2]
+}
+
+func (x Splitting) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Splitting.Descriptor instead.
+func (Splitting) EnumDescriptor() ([]byte, []int) {
+	return file_api_push_v1_push_proto_rawDescGZIP(), []int{2}
 }
 
 // OnUnavailable says what becomes of a connection whose arm has no endpoint
@@ -167,11 +223,11 @@ func (x OnUnavailable) String() string {
 }
 
 func (OnUnavailable) Descriptor() protoreflect.EnumDescriptor {
-	return file_api_push_v1_push_proto_enumTypes[2].Descriptor()
+	return file_api_push_v1_push_proto_enumTypes[3].Descriptor()
 }
 
 func (OnUnavailable) Type() protoreflect.EnumType {
-	return &file_api_push_v1_push_proto_enumTypes[2]
+	return &file_api_push_v1_push_proto_enumTypes[3]
 }
 
 func (x OnUnavailable) Number() protoreflect.EnumNumber {
@@ -180,7 +236,111 @@ func (x OnUnavailable) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use OnUnavailable.Descriptor instead.
 func (OnUnavailable) EnumDescriptor() ([]byte, []int) {
-	return file_api_push_v1_push_proto_rawDescGZIP(), []int{2}
+	return file_api_push_v1_push_proto_rawDescGZIP(), []int{3}
+}
+
+type ProxyProtocolVersion int32
+
+const (
+	ProxyProtocolVersion_PROXY_PROTOCOL_VERSION_UNSPECIFIED ProxyProtocolVersion = 0 // no header is sent
+	ProxyProtocolVersion_PROXY_PROTOCOL_VERSION_V1          ProxyProtocolVersion = 1
+	ProxyProtocolVersion_PROXY_PROTOCOL_VERSION_V2          ProxyProtocolVersion = 2
+)
+
+// Enum value maps for ProxyProtocolVersion.
+var (
+	ProxyProtocolVersion_name = map[int32]string{
+		0: "PROXY_PROTOCOL_VERSION_UNSPECIFIED",
+		1: "PROXY_PROTOCOL_VERSION_V1",
+		2: "PROXY_PROTOCOL_VERSION_V2",
+	}
+	ProxyProtocolVersion_value = map[string]int32{
+		"PROXY_PROTOCOL_VERSION_UNSPECIFIED": 0,
+		"PROXY_PROTOCOL_VERSION_V1":          1,
+		"PROXY_PROTOCOL_VERSION_V2":          2,
+	}
+)
+
+func (x ProxyProtocolVersion) Enum() *ProxyProtocolVersion {
+	p := new(ProxyProtocolVersion)
+	*p = x
+	return p
+}
+
+func (x ProxyProtocolVersion) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (ProxyProtocolVersion) Descriptor() protoreflect.EnumDescriptor {
+	return file_api_push_v1_push_proto_enumTypes[4].Descriptor()
+}
+
+func (ProxyProtocolVersion) Type() protoreflect.EnumType {
+	return &file_api_push_v1_push_proto_enumTypes[4]
+}
+
+func (x ProxyProtocolVersion) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use ProxyProtocolVersion.Descriptor instead.
+func (ProxyProtocolVersion) EnumDescriptor() ([]byte, []int) {
+	return file_api_push_v1_push_proto_rawDescGZIP(), []int{4}
+}
+
+type BalancingPolicy int32
+
+const (
+	BalancingPolicy_BALANCING_POLICY_UNSPECIFIED       BalancingPolicy = 0 // as P2C
+	BalancingPolicy_BALANCING_POLICY_P2C               BalancingPolicy = 1 // the less loaded of two drawn at random
+	BalancingPolicy_BALANCING_POLICY_ROUND_ROBIN       BalancingPolicy = 2
+	BalancingPolicy_BALANCING_POLICY_LEAST_CONNECTIONS BalancingPolicy = 3
+	BalancingPolicy_BALANCING_POLICY_CONSISTENT_HASH   BalancingPolicy = 4 // by the client's address
+)
+
+// Enum value maps for BalancingPolicy.
+var (
+	BalancingPolicy_name = map[int32]string{
+		0: "BALANCING_POLICY_UNSPECIFIED",
+		1: "BALANCING_POLICY_P2C",
+		2: "BALANCING_POLICY_ROUND_ROBIN",
+		3: "BALANCING_POLICY_LEAST_CONNECTIONS",
+		4: "BALANCING_POLICY_CONSISTENT_HASH",
+	}
+	BalancingPolicy_value = map[string]int32{
+		"BALANCING_POLICY_UNSPECIFIED":       0,
+		"BALANCING_POLICY_P2C":               1,
+		"BALANCING_POLICY_ROUND_ROBIN":       2,
+		"BALANCING_POLICY_LEAST_CONNECTIONS": 3,
+		"BALANCING_POLICY_CONSISTENT_HASH":   4,
+	}
+)
+
+func (x BalancingPolicy) Enum() *BalancingPolicy {
+	p := new(BalancingPolicy)
+	*p = x
+	return p
+}
+
+func (x BalancingPolicy) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (BalancingPolicy) Descriptor() protoreflect.EnumDescriptor {
+	return file_api_push_v1_push_proto_enumTypes[5].Descriptor()
+}
+
+func (BalancingPolicy) Type() protoreflect.EnumType {
+	return &file_api_push_v1_push_proto_enumTypes[5]
+}
+
+func (x BalancingPolicy) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use BalancingPolicy.Descriptor instead.
+func (BalancingPolicy) EnumDescriptor() ([]byte, []int) {
+	return file_api_push_v1_push_proto_rawDescGZIP(), []int{5}
 }
 
 type SyncRequest struct {
@@ -736,7 +896,9 @@ type ArmReport struct {
 	// 0 for an arm that the form does not have.
 	Opened uint64 `protobuf:"varint,2,opt,name=opened,proto3" json:"opened,omitempty"`
 	// Connections given to the arm that have not ended, of whatever time.
-	Open          uint64 `protobuf:"varint,3,opt,name=open,proto3" json:"open,omitempty"`
+	Open uint64 `protobuf:"varint,3,opt,name=open,proto3" json:"open,omitempty"`
+	// Of those, the ones that migration is to end.
+	Stale         uint64 `protobuf:"varint,4,opt,name=stale,proto3" json:"stale,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -792,6 +954,13 @@ func (x *ArmReport) GetOpen() uint64 {
 	return 0
 }
 
+func (x *ArmReport) GetStale() uint64 {
+	if x != nil {
+		return x.Stale
+	}
+	return 0
+}
+
 // Update takes a proxy from the generation that it acknowledged last to this one.
 type Update struct {
 	state      protoimpl.MessageState `protogen:"open.v1"`
@@ -811,6 +980,10 @@ type Update struct {
 	// Where this is set, the message is no update: it has no other field, changes
 	// nothing and is not acknowledged, but answered by a Report.
 	ReportRequest *ReportRequest `protobuf:"bytes,8,opt,name=report_request,json=reportRequest,proto3" json:"report_request,omitempty"`
+	Identities    []*Identity    `protobuf:"bytes,9,rep,name=identities,proto3" json:"identities,omitempty"`
+	TrustBundles  []*TrustBundle `protobuf:"bytes,10,rep,name=trust_bundles,json=trustBundles,proto3" json:"trust_bundles,omitempty"`
+	// Of all TLS servers. Unset: as before.
+	TicketKeys    *TicketKeys `protobuf:"bytes,11,opt,name=ticket_keys,json=ticketKeys,proto3" json:"ticket_keys,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -901,15 +1074,40 @@ func (x *Update) GetReportRequest() *ReportRequest {
 	return nil
 }
 
+func (x *Update) GetIdentities() []*Identity {
+	if x != nil {
+		return x.Identities
+	}
+	return nil
+}
+
+func (x *Update) GetTrustBundles() []*TrustBundle {
+	if x != nil {
+		return x.TrustBundles
+	}
+	return nil
+}
+
+func (x *Update) GetTicketKeys() *TicketKeys {
+	if x != nil {
+		return x.TicketKeys
+	}
+	return nil
+}
+
 // Config is the whole state of one fleet: what the controller publishes, and
 // what a proxy saves as its last good config.
 type Config struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Generation    uint64                 `protobuf:"varint,1,opt,name=generation,proto3" json:"generation,omitempty"`
-	Listeners     []*Listener            `protobuf:"bytes,2,rep,name=listeners,proto3" json:"listeners,omitempty"` // sorted by name
-	Routes        []*Route               `protobuf:"bytes,3,rep,name=routes,proto3" json:"routes,omitempty"`       // sorted by name
-	Pools         []*Pool                `protobuf:"bytes,4,rep,name=pools,proto3" json:"pools,omitempty"`         // sorted by name
-	Retained      []string               `protobuf:"bytes,5,rep,name=retained,proto3" json:"retained,omitempty"`   // sorted
+	state      protoimpl.MessageState `protogen:"open.v1"`
+	Generation uint64                 `protobuf:"varint,1,opt,name=generation,proto3" json:"generation,omitempty"`
+	Listeners  []*Listener            `protobuf:"bytes,2,rep,name=listeners,proto3" json:"listeners,omitempty"` // sorted by name
+	Routes     []*Route               `protobuf:"bytes,3,rep,name=routes,proto3" json:"routes,omitempty"`       // sorted by name
+	Pools      []*Pool                `protobuf:"bytes,4,rep,name=pools,proto3" json:"pools,omitempty"`         // sorted by name
+	Retained   []string               `protobuf:"bytes,5,rep,name=retained,proto3" json:"retained,omitempty"`   // sorted
+	// Never saved, as the ticket keys. Sorted by name.
+	Identities    []*Identity    `protobuf:"bytes,6,rep,name=identities,proto3" json:"identities,omitempty"`
+	TrustBundles  []*TrustBundle `protobuf:"bytes,7,rep,name=trust_bundles,json=trustBundles,proto3" json:"trust_bundles,omitempty"` // sorted by name
+	TicketKeys    *TicketKeys    `protobuf:"bytes,8,opt,name=ticket_keys,json=ticketKeys,proto3" json:"ticket_keys,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -979,6 +1177,27 @@ func (x *Config) GetRetained() []string {
 	return nil
 }
 
+func (x *Config) GetIdentities() []*Identity {
+	if x != nil {
+		return x.Identities
+	}
+	return nil
+}
+
+func (x *Config) GetTrustBundles() []*TrustBundle {
+	if x != nil {
+		return x.TrustBundles
+	}
+	return nil
+}
+
+func (x *Config) GetTicketKeys() *TicketKeys {
+	if x != nil {
+		return x.TicketKeys
+	}
+	return nil
+}
+
 // Listener is a port on which a proxy accepts.
 type Listener struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -993,8 +1212,15 @@ type Listener struct {
 	// TCP congestion control towards clients: 1 to 15 of a-z, 0-9, _ and -. Empty: the
 	// kernel's default. A proxy that cannot have it goes on with the default.
 	CongestionControl string `protobuf:"bytes,6,opt,name=congestion_control,json=congestionControl,proto3" json:"congestion_control,omitempty"`
-	unknownFields     protoimpl.UnknownFields
-	sizeCache         protoimpl.SizeCache
+	// Who is in front of the port and tells of clients by the PROXY protocol. Unset: nobody.
+	ProxyProtocol *AcceptedProxyProtocol `protobuf:"bytes,7,opt,name=proxy_protocol,json=proxyProtocol,proto3" json:"proxy_protocol,omitempty"`
+	// Connections accepted per second; others wait to be accepted. 0: no limit.
+	AcceptRate uint32 `protobuf:"varint,8,opt,name=accept_rate,json=acceptRate,proto3" json:"accept_rate,omitempty"`
+	// Connections at a time that have not said yet what is needed to route them (PROXY
+	// header, TLS). 0: no limit.
+	MaxHandshakes uint32 `protobuf:"varint,9,opt,name=max_handshakes,json=maxHandshakes,proto3" json:"max_handshakes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Listener) Reset() {
@@ -1069,6 +1295,73 @@ func (x *Listener) GetCongestionControl() string {
 	return ""
 }
 
+func (x *Listener) GetProxyProtocol() *AcceptedProxyProtocol {
+	if x != nil {
+		return x.ProxyProtocol
+	}
+	return nil
+}
+
+func (x *Listener) GetAcceptRate() uint32 {
+	if x != nil {
+		return x.AcceptRate
+	}
+	return 0
+}
+
+func (x *Listener) GetMaxHandshakes() uint32 {
+	if x != nil {
+		return x.MaxHandshakes
+	}
+	return 0
+}
+
+// AcceptedProxyProtocol says who sends a PROXY header (v1 or v2) before anything else.
+type AcceptedProxyProtocol struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Their addresses, such as 10.0.0.0/8. Connections from elsewhere are taken as they are.
+	TrustedCidrs  []string `protobuf:"bytes,1,rep,name=trusted_cidrs,json=trustedCidrs,proto3" json:"trusted_cidrs,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AcceptedProxyProtocol) Reset() {
+	*x = AcceptedProxyProtocol{}
+	mi := &file_api_push_v1_push_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AcceptedProxyProtocol) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AcceptedProxyProtocol) ProtoMessage() {}
+
+func (x *AcceptedProxyProtocol) ProtoReflect() protoreflect.Message {
+	mi := &file_api_push_v1_push_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AcceptedProxyProtocol.ProtoReflect.Descriptor instead.
+func (*AcceptedProxyProtocol) Descriptor() ([]byte, []int) {
+	return file_api_push_v1_push_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *AcceptedProxyProtocol) GetTrustedCidrs() []string {
+	if x != nil {
+		return x.TrustedCidrs
+	}
+	return nil
+}
+
 // ServerTLS says how the TLS of clients ends at a listener. It names identities (a
 // certificate chain and its key) and holds none: they do not come with the config,
 // and are never saved with it.
@@ -1081,14 +1374,18 @@ type ServerTLS struct {
 	DefaultIdentity string `protobuf:"bytes,2,opt,name=default_identity,json=defaultIdentity,proto3" json:"default_identity,omitempty"`
 	// ALPN, in order of preference; a client that knows none of them is refused.
 	// Empty: no protocol is agreed upon.
-	Protocols     []string `protobuf:"bytes,3,rep,name=protocols,proto3" json:"protocols,omitempty"`
+	Protocols []string `protobuf:"bytes,3,rep,name=protocols,proto3" json:"protocols,omitempty"`
+	// What is asked of clients. Unset: no certificate.
+	ClientValidation *ClientValidation `protobuf:"bytes,4,opt,name=client_validation,json=clientValidation,proto3" json:"client_validation,omitempty"`
+	// 0x0304 refuses TLS 1.2. 0: 1.2 and 1.3.
+	MinVersion    uint32 `protobuf:"varint,5,opt,name=min_version,json=minVersion,proto3" json:"min_version,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ServerTLS) Reset() {
 	*x = ServerTLS{}
-	mi := &file_api_push_v1_push_proto_msgTypes[12]
+	mi := &file_api_push_v1_push_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1100,7 +1397,7 @@ func (x *ServerTLS) String() string {
 func (*ServerTLS) ProtoMessage() {}
 
 func (x *ServerTLS) ProtoReflect() protoreflect.Message {
-	mi := &file_api_push_v1_push_proto_msgTypes[12]
+	mi := &file_api_push_v1_push_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1113,7 +1410,7 @@ func (x *ServerTLS) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ServerTLS.ProtoReflect.Descriptor instead.
 func (*ServerTLS) Descriptor() ([]byte, []int) {
-	return file_api_push_v1_push_proto_rawDescGZIP(), []int{12}
+	return file_api_push_v1_push_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *ServerTLS) GetIdentities() []*ServerIdentity {
@@ -1137,6 +1434,337 @@ func (x *ServerTLS) GetProtocols() []string {
 	return nil
 }
 
+func (x *ServerTLS) GetClientValidation() *ClientValidation {
+	if x != nil {
+		return x.ClientValidation
+	}
+	return nil
+}
+
+func (x *ServerTLS) GetMinVersion() uint32 {
+	if x != nil {
+		return x.MinVersion
+	}
+	return 0
+}
+
+// ClientValidation says which certificates of clients are good.
+type ClientValidation struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Names of the trust bundles that sign them, at least one.
+	TrustBundles []string `protobuf:"bytes,1,rep,name=trust_bundles,json=trustBundles,proto3" json:"trust_bundles,omitempty"`
+	// A client without one is refused.
+	Required bool `protobuf:"varint,2,opt,name=required,proto3" json:"required,omitempty"`
+	// Subject alternative names of which a certificate must have one. None: any will do.
+	SubjectAltNames []string `protobuf:"bytes,3,rep,name=subject_alt_names,json=subjectAltNames,proto3" json:"subject_alt_names,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
+}
+
+func (x *ClientValidation) Reset() {
+	*x = ClientValidation{}
+	mi := &file_api_push_v1_push_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ClientValidation) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ClientValidation) ProtoMessage() {}
+
+func (x *ClientValidation) ProtoReflect() protoreflect.Message {
+	mi := &file_api_push_v1_push_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ClientValidation.ProtoReflect.Descriptor instead.
+func (*ClientValidation) Descriptor() ([]byte, []int) {
+	return file_api_push_v1_push_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *ClientValidation) GetTrustBundles() []string {
+	if x != nil {
+		return x.TrustBundles
+	}
+	return nil
+}
+
+func (x *ClientValidation) GetRequired() bool {
+	if x != nil {
+		return x.Required
+	}
+	return false
+}
+
+func (x *ClientValidation) GetSubjectAltNames() []string {
+	if x != nil {
+		return x.SubjectAltNames
+	}
+	return nil
+}
+
+// ClientTLS says how TLS to endpoints is done.
+type ClientTLS struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name that is asked for (SNI) and that the certificate must have.
+	ServerName string `protobuf:"bytes,1,opt,name=server_name,json=serverName,proto3" json:"server_name,omitempty"`
+	// Names of the trust bundles that sign it. None: the system's roots.
+	TrustBundles []string `protobuf:"bytes,2,rep,name=trust_bundles,json=trustBundles,proto3" json:"trust_bundles,omitempty"`
+	// Names of which the certificate must have one, in place of server_name.
+	SubjectAltNames []string `protobuf:"bytes,3,rep,name=subject_alt_names,json=subjectAltNames,proto3" json:"subject_alt_names,omitempty"`
+	// Name of the identity shown to endpoints. Empty: none.
+	Identity string `protobuf:"bytes,4,opt,name=identity,proto3" json:"identity,omitempty"`
+	// ALPN, in order of preference.
+	Protocols []string `protobuf:"bytes,5,rep,name=protocols,proto3" json:"protocols,omitempty"`
+	// 0x0304 refuses TLS 1.2. 0: 1.2 and 1.3.
+	MinVersion    uint32 `protobuf:"varint,6,opt,name=min_version,json=minVersion,proto3" json:"min_version,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ClientTLS) Reset() {
+	*x = ClientTLS{}
+	mi := &file_api_push_v1_push_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ClientTLS) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ClientTLS) ProtoMessage() {}
+
+func (x *ClientTLS) ProtoReflect() protoreflect.Message {
+	mi := &file_api_push_v1_push_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ClientTLS.ProtoReflect.Descriptor instead.
+func (*ClientTLS) Descriptor() ([]byte, []int) {
+	return file_api_push_v1_push_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *ClientTLS) GetServerName() string {
+	if x != nil {
+		return x.ServerName
+	}
+	return ""
+}
+
+func (x *ClientTLS) GetTrustBundles() []string {
+	if x != nil {
+		return x.TrustBundles
+	}
+	return nil
+}
+
+func (x *ClientTLS) GetSubjectAltNames() []string {
+	if x != nil {
+		return x.SubjectAltNames
+	}
+	return nil
+}
+
+func (x *ClientTLS) GetIdentity() string {
+	if x != nil {
+		return x.Identity
+	}
+	return ""
+}
+
+func (x *ClientTLS) GetProtocols() []string {
+	if x != nil {
+		return x.Protocols
+	}
+	return nil
+}
+
+func (x *ClientTLS) GetMinVersion() uint32 {
+	if x != nil {
+		return x.MinVersion
+	}
+	return 0
+}
+
+// Identity is a certificate chain and its key. It comes with the config and is never
+// saved with it, logged or shown.
+type Identity struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Chain         []byte                 `protobuf:"bytes,2,opt,name=chain,proto3" json:"chain,omitempty"` // PEM, the own certificate first
+	Key           []byte                 `protobuf:"bytes,3,opt,name=key,proto3" json:"key,omitempty"`     // PEM, not encrypted
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Identity) Reset() {
+	*x = Identity{}
+	mi := &file_api_push_v1_push_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Identity) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Identity) ProtoMessage() {}
+
+func (x *Identity) ProtoReflect() protoreflect.Message {
+	mi := &file_api_push_v1_push_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Identity.ProtoReflect.Descriptor instead.
+func (*Identity) Descriptor() ([]byte, []int) {
+	return file_api_push_v1_push_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *Identity) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Identity) GetChain() []byte {
+	if x != nil {
+		return x.Chain
+	}
+	return nil
+}
+
+func (x *Identity) GetKey() []byte {
+	if x != nil {
+		return x.Key
+	}
+	return nil
+}
+
+// TrustBundle is certificates that sign others.
+type TrustBundle struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Certificates  []byte                 `protobuf:"bytes,2,opt,name=certificates,proto3" json:"certificates,omitempty"` // PEM
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TrustBundle) Reset() {
+	*x = TrustBundle{}
+	mi := &file_api_push_v1_push_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TrustBundle) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TrustBundle) ProtoMessage() {}
+
+func (x *TrustBundle) ProtoReflect() protoreflect.Message {
+	mi := &file_api_push_v1_push_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TrustBundle.ProtoReflect.Descriptor instead.
+func (*TrustBundle) Descriptor() ([]byte, []int) {
+	return file_api_push_v1_push_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *TrustBundle) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *TrustBundle) GetCertificates() []byte {
+	if x != nil {
+		return x.Certificates
+	}
+	return nil
+}
+
+// TicketKeys seal the session tickets of all TLS servers of a fleet. They are never
+// saved, logged or shown.
+type TicketKeys struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// 32 bytes each. The first seals, all open.
+	Keys          [][]byte `protobuf:"bytes,1,rep,name=keys,proto3" json:"keys,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TicketKeys) Reset() {
+	*x = TicketKeys{}
+	mi := &file_api_push_v1_push_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TicketKeys) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TicketKeys) ProtoMessage() {}
+
+func (x *TicketKeys) ProtoReflect() protoreflect.Message {
+	mi := &file_api_push_v1_push_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TicketKeys.ProtoReflect.Descriptor instead.
+func (*TicketKeys) Descriptor() ([]byte, []int) {
+	return file_api_push_v1_push_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *TicketKeys) GetKeys() [][]byte {
+	if x != nil {
+		return x.Keys
+	}
+	return nil
+}
+
 // ServerIdentity is the identity for a host name.
 type ServerIdentity struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1150,7 +1778,7 @@ type ServerIdentity struct {
 
 func (x *ServerIdentity) Reset() {
 	*x = ServerIdentity{}
-	mi := &file_api_push_v1_push_proto_msgTypes[13]
+	mi := &file_api_push_v1_push_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1162,7 +1790,7 @@ func (x *ServerIdentity) String() string {
 func (*ServerIdentity) ProtoMessage() {}
 
 func (x *ServerIdentity) ProtoReflect() protoreflect.Message {
-	mi := &file_api_push_v1_push_proto_msgTypes[13]
+	mi := &file_api_push_v1_push_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1175,7 +1803,7 @@ func (x *ServerIdentity) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ServerIdentity.ProtoReflect.Descriptor instead.
 func (*ServerIdentity) Descriptor() ([]byte, []int) {
-	return file_api_push_v1_push_proto_rawDescGZIP(), []int{13}
+	return file_api_push_v1_push_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *ServerIdentity) GetHost() string {
@@ -1204,13 +1832,26 @@ type Route struct {
 	OnUnavailable OnUnavailable `protobuf:"varint,6,opt,name=on_unavailable,json=onUnavailable,proto3,enum=wye.push.v1.OnUnavailable" json:"on_unavailable,omitempty"`
 	// TCP congestion control towards endpoints; as that of a Listener.
 	CongestionControl string `protobuf:"bytes,7,opt,name=congestion_control,json=congestionControl,proto3" json:"congestion_control,omitempty"`
-	unknownFields     protoimpl.UnknownFields
-	sizeCache         protoimpl.SizeCache
+	// Names that clients ask for (SNI), exact or *.SUFFIX for each name with at least one
+	// more label, sorted. Empty: what no other route of the listener takes.
+	Hostnames []string `protobuf:"bytes,8,rep,name=hostnames,proto3" json:"hostnames,omitempty"`
+	// The TLS of clients ends here. Unset: what they send is passed on as it is.
+	Tls       *ServerTLS   `protobuf:"bytes,9,opt,name=tls,proto3" json:"tls,omitempty"`
+	Splitting Splitting    `protobuf:"varint,10,opt,name=splitting,proto3,enum=wye.push.v1.Splitting" json:"splitting,omitempty"`
+	Limits    *RouteLimits `protobuf:"bytes,11,opt,name=limits,proto3" json:"limits,omitempty"`
+	Access    *Access      `protobuf:"bytes,12,opt,name=access,proto3" json:"access,omitempty"`
+	// What becomes of established connections whose arm gets no new ones. Unset: they stay.
+	Migration *Migration `protobuf:"bytes,13,opt,name=migration,proto3" json:"migration,omitempty"`
+	// Protocols that clients offer (ALPN) one of which must be among these. Empty: all.
+	// Only with hostnames or without TLS termination.
+	MatchProtocols []string `protobuf:"bytes,14,rep,name=match_protocols,json=matchProtocols,proto3" json:"match_protocols,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *Route) Reset() {
 	*x = Route{}
-	mi := &file_api_push_v1_push_proto_msgTypes[14]
+	mi := &file_api_push_v1_push_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1222,7 +1863,7 @@ func (x *Route) String() string {
 func (*Route) ProtoMessage() {}
 
 func (x *Route) ProtoReflect() protoreflect.Message {
-	mi := &file_api_push_v1_push_proto_msgTypes[14]
+	mi := &file_api_push_v1_push_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1235,7 +1876,7 @@ func (x *Route) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Route.ProtoReflect.Descriptor instead.
 func (*Route) Descriptor() ([]byte, []int) {
-	return file_api_push_v1_push_proto_rawDescGZIP(), []int{14}
+	return file_api_push_v1_push_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Route) GetName() string {
@@ -1287,6 +1928,241 @@ func (x *Route) GetCongestionControl() string {
 	return ""
 }
 
+func (x *Route) GetHostnames() []string {
+	if x != nil {
+		return x.Hostnames
+	}
+	return nil
+}
+
+func (x *Route) GetTls() *ServerTLS {
+	if x != nil {
+		return x.Tls
+	}
+	return nil
+}
+
+func (x *Route) GetSplitting() Splitting {
+	if x != nil {
+		return x.Splitting
+	}
+	return Splitting_SPLITTING_UNSPECIFIED
+}
+
+func (x *Route) GetLimits() *RouteLimits {
+	if x != nil {
+		return x.Limits
+	}
+	return nil
+}
+
+func (x *Route) GetAccess() *Access {
+	if x != nil {
+		return x.Access
+	}
+	return nil
+}
+
+func (x *Route) GetMigration() *Migration {
+	if x != nil {
+		return x.Migration
+	}
+	return nil
+}
+
+func (x *Route) GetMatchProtocols() []string {
+	if x != nil {
+		return x.MatchProtocols
+	}
+	return nil
+}
+
+// RouteLimits are the most that a proxy serves of a route. 0: no limit.
+type RouteLimits struct {
+	state                   protoimpl.MessageState `protogen:"open.v1"`
+	MaxConnections          uint32                 `protobuf:"varint,1,opt,name=max_connections,json=maxConnections,proto3" json:"max_connections,omitempty"`                                // at a time
+	MaxConnectionsPerClient uint32                 `protobuf:"varint,2,opt,name=max_connections_per_client,json=maxConnectionsPerClient,proto3" json:"max_connections_per_client,omitempty"` // at a time, by address
+	BytesPerSecond          uint64                 `protobuf:"varint,3,opt,name=bytes_per_second,json=bytesPerSecond,proto3" json:"bytes_per_second,omitempty"`                              // of a connection, each way
+	unknownFields           protoimpl.UnknownFields
+	sizeCache               protoimpl.SizeCache
+}
+
+func (x *RouteLimits) Reset() {
+	*x = RouteLimits{}
+	mi := &file_api_push_v1_push_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RouteLimits) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RouteLimits) ProtoMessage() {}
+
+func (x *RouteLimits) ProtoReflect() protoreflect.Message {
+	mi := &file_api_push_v1_push_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RouteLimits.ProtoReflect.Descriptor instead.
+func (*RouteLimits) Descriptor() ([]byte, []int) {
+	return file_api_push_v1_push_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *RouteLimits) GetMaxConnections() uint32 {
+	if x != nil {
+		return x.MaxConnections
+	}
+	return 0
+}
+
+func (x *RouteLimits) GetMaxConnectionsPerClient() uint32 {
+	if x != nil {
+		return x.MaxConnectionsPerClient
+	}
+	return 0
+}
+
+func (x *RouteLimits) GetBytesPerSecond() uint64 {
+	if x != nil {
+		return x.BytesPerSecond
+	}
+	return 0
+}
+
+// Access says which clients may connect, by address. Deny goes before allow.
+type Access struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Allow         []string               `protobuf:"bytes,1,rep,name=allow,proto3" json:"allow,omitempty"`  // CIDRs. Empty: all
+	Deny          []string               `protobuf:"bytes,2,rep,name=deny,proto3" json:"deny,omitempty"`    // CIDRs
+	Audit         bool                   `protobuf:"varint,3,opt,name=audit,proto3" json:"audit,omitempty"` // only count who would be refused
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Access) Reset() {
+	*x = Access{}
+	mi := &file_api_push_v1_push_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Access) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Access) ProtoMessage() {}
+
+func (x *Access) ProtoReflect() protoreflect.Message {
+	mi := &file_api_push_v1_push_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Access.ProtoReflect.Descriptor instead.
+func (*Access) Descriptor() ([]byte, []int) {
+	return file_api_push_v1_push_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *Access) GetAllow() []string {
+	if x != nil {
+		return x.Allow
+	}
+	return nil
+}
+
+func (x *Access) GetDeny() []string {
+	if x != nil {
+		return x.Deny
+	}
+	return nil
+}
+
+func (x *Access) GetAudit() bool {
+	if x != nil {
+		return x.Audit
+	}
+	return false
+}
+
+// Migration ends connections of arms that get no new ones.
+type Migration struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Connections ended per second by this proxy. 0: all at once.
+	PerSecond float64 `protobuf:"fixed64,1,opt,name=per_second,json=perSecond,proto3" json:"per_second,omitempty"`
+	// Those that are quiet longest go first.
+	IdleFirst bool `protobuf:"varint,2,opt,name=idle_first,json=idleFirst,proto3" json:"idle_first,omitempty"`
+	// When those that are left end, since the arm lost its share. Unset: no time.
+	Deadline      *durationpb.Duration `protobuf:"bytes,3,opt,name=deadline,proto3" json:"deadline,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Migration) Reset() {
+	*x = Migration{}
+	mi := &file_api_push_v1_push_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Migration) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Migration) ProtoMessage() {}
+
+func (x *Migration) ProtoReflect() protoreflect.Message {
+	mi := &file_api_push_v1_push_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Migration.ProtoReflect.Descriptor instead.
+func (*Migration) Descriptor() ([]byte, []int) {
+	return file_api_push_v1_push_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *Migration) GetPerSecond() float64 {
+	if x != nil {
+		return x.PerSecond
+	}
+	return 0
+}
+
+func (x *Migration) GetIdleFirst() bool {
+	if x != nil {
+		return x.IdleFirst
+	}
+	return false
+}
+
+func (x *Migration) GetDeadline() *durationpb.Duration {
+	if x != nil {
+		return x.Deadline
+	}
+	return nil
+}
+
 type Timeouts struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Connect       *durationpb.Duration   `protobuf:"bytes,1,opt,name=connect,proto3" json:"connect,omitempty"`   // of all dials of a connection together; unset: 5s
@@ -1299,7 +2175,7 @@ type Timeouts struct {
 
 func (x *Timeouts) Reset() {
 	*x = Timeouts{}
-	mi := &file_api_push_v1_push_proto_msgTypes[15]
+	mi := &file_api_push_v1_push_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1311,7 +2187,7 @@ func (x *Timeouts) String() string {
 func (*Timeouts) ProtoMessage() {}
 
 func (x *Timeouts) ProtoReflect() protoreflect.Message {
-	mi := &file_api_push_v1_push_proto_msgTypes[15]
+	mi := &file_api_push_v1_push_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1324,7 +2200,7 @@ func (x *Timeouts) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Timeouts.ProtoReflect.Descriptor instead.
 func (*Timeouts) Descriptor() ([]byte, []int) {
-	return file_api_push_v1_push_proto_rawDescGZIP(), []int{15}
+	return file_api_push_v1_push_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *Timeouts) GetConnect() *durationpb.Duration {
@@ -1373,7 +2249,7 @@ type Tree struct {
 
 func (x *Tree) Reset() {
 	*x = Tree{}
-	mi := &file_api_push_v1_push_proto_msgTypes[16]
+	mi := &file_api_push_v1_push_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1385,7 +2261,7 @@ func (x *Tree) String() string {
 func (*Tree) ProtoMessage() {}
 
 func (x *Tree) ProtoReflect() protoreflect.Message {
-	mi := &file_api_push_v1_push_proto_msgTypes[16]
+	mi := &file_api_push_v1_push_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1398,7 +2274,7 @@ func (x *Tree) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Tree.ProtoReflect.Descriptor instead.
 func (*Tree) Descriptor() ([]byte, []int) {
-	return file_api_push_v1_push_proto_rawDescGZIP(), []int{16}
+	return file_api_push_v1_push_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *Tree) GetKind() isTree_Kind {
@@ -1510,7 +2386,7 @@ type Neg struct {
 
 func (x *Neg) Reset() {
 	*x = Neg{}
-	mi := &file_api_push_v1_push_proto_msgTypes[17]
+	mi := &file_api_push_v1_push_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1522,7 +2398,7 @@ func (x *Neg) String() string {
 func (*Neg) ProtoMessage() {}
 
 func (x *Neg) ProtoReflect() protoreflect.Message {
-	mi := &file_api_push_v1_push_proto_msgTypes[17]
+	mi := &file_api_push_v1_push_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1535,7 +2411,7 @@ func (x *Neg) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Neg.ProtoReflect.Descriptor instead.
 func (*Neg) Descriptor() ([]byte, []int) {
-	return file_api_push_v1_push_proto_rawDescGZIP(), []int{17}
+	return file_api_push_v1_push_proto_rawDescGZIP(), []int{26}
 }
 
 type Fail struct {
@@ -1546,7 +2422,7 @@ type Fail struct {
 
 func (x *Fail) Reset() {
 	*x = Fail{}
-	mi := &file_api_push_v1_push_proto_msgTypes[18]
+	mi := &file_api_push_v1_push_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1558,7 +2434,7 @@ func (x *Fail) String() string {
 func (*Fail) ProtoMessage() {}
 
 func (x *Fail) ProtoReflect() protoreflect.Message {
-	mi := &file_api_push_v1_push_proto_msgTypes[18]
+	mi := &file_api_push_v1_push_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1571,7 +2447,7 @@ func (x *Fail) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Fail.ProtoReflect.Descriptor instead.
 func (*Fail) Descriptor() ([]byte, []int) {
-	return file_api_push_v1_push_proto_rawDescGZIP(), []int{18}
+	return file_api_push_v1_push_proto_rawDescGZIP(), []int{27}
 }
 
 type Empty struct {
@@ -1582,7 +2458,7 @@ type Empty struct {
 
 func (x *Empty) Reset() {
 	*x = Empty{}
-	mi := &file_api_push_v1_push_proto_msgTypes[19]
+	mi := &file_api_push_v1_push_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1594,7 +2470,7 @@ func (x *Empty) String() string {
 func (*Empty) ProtoMessage() {}
 
 func (x *Empty) ProtoReflect() protoreflect.Message {
-	mi := &file_api_push_v1_push_proto_msgTypes[19]
+	mi := &file_api_push_v1_push_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1607,7 +2483,7 @@ func (x *Empty) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Empty.ProtoReflect.Descriptor instead.
 func (*Empty) Descriptor() ([]byte, []int) {
-	return file_api_push_v1_push_proto_rawDescGZIP(), []int{19}
+	return file_api_push_v1_push_proto_rawDescGZIP(), []int{28}
 }
 
 // Leaf is an arm: a share of a route's traffic that goes to one pool.
@@ -1621,7 +2497,7 @@ type Leaf struct {
 
 func (x *Leaf) Reset() {
 	*x = Leaf{}
-	mi := &file_api_push_v1_push_proto_msgTypes[20]
+	mi := &file_api_push_v1_push_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1633,7 +2509,7 @@ func (x *Leaf) String() string {
 func (*Leaf) ProtoMessage() {}
 
 func (x *Leaf) ProtoReflect() protoreflect.Message {
-	mi := &file_api_push_v1_push_proto_msgTypes[20]
+	mi := &file_api_push_v1_push_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1646,7 +2522,7 @@ func (x *Leaf) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Leaf.ProtoReflect.Descriptor instead.
 func (*Leaf) Descriptor() ([]byte, []int) {
-	return file_api_push_v1_push_proto_rawDescGZIP(), []int{20}
+	return file_api_push_v1_push_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *Leaf) GetArm() string {
@@ -1672,7 +2548,7 @@ type Alt struct {
 
 func (x *Alt) Reset() {
 	*x = Alt{}
-	mi := &file_api_push_v1_push_proto_msgTypes[21]
+	mi := &file_api_push_v1_push_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1684,7 +2560,7 @@ func (x *Alt) String() string {
 func (*Alt) ProtoMessage() {}
 
 func (x *Alt) ProtoReflect() protoreflect.Message {
-	mi := &file_api_push_v1_push_proto_msgTypes[21]
+	mi := &file_api_push_v1_push_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1697,7 +2573,7 @@ func (x *Alt) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Alt.ProtoReflect.Descriptor instead.
 func (*Alt) Descriptor() ([]byte, []int) {
-	return file_api_push_v1_push_proto_rawDescGZIP(), []int{21}
+	return file_api_push_v1_push_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *Alt) GetTrees() []*Tree {
@@ -1716,7 +2592,7 @@ type Union struct {
 
 func (x *Union) Reset() {
 	*x = Union{}
-	mi := &file_api_push_v1_push_proto_msgTypes[22]
+	mi := &file_api_push_v1_push_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1728,7 +2604,7 @@ func (x *Union) String() string {
 func (*Union) ProtoMessage() {}
 
 func (x *Union) ProtoReflect() protoreflect.Message {
-	mi := &file_api_push_v1_push_proto_msgTypes[22]
+	mi := &file_api_push_v1_push_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1741,7 +2617,7 @@ func (x *Union) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Union.ProtoReflect.Descriptor instead.
 func (*Union) Descriptor() ([]byte, []int) {
-	return file_api_push_v1_push_proto_rawDescGZIP(), []int{22}
+	return file_api_push_v1_push_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *Union) GetTrees() []*Weighted {
@@ -1761,7 +2637,7 @@ type Weighted struct {
 
 func (x *Weighted) Reset() {
 	*x = Weighted{}
-	mi := &file_api_push_v1_push_proto_msgTypes[23]
+	mi := &file_api_push_v1_push_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1773,7 +2649,7 @@ func (x *Weighted) String() string {
 func (*Weighted) ProtoMessage() {}
 
 func (x *Weighted) ProtoReflect() protoreflect.Message {
-	mi := &file_api_push_v1_push_proto_msgTypes[23]
+	mi := &file_api_push_v1_push_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1786,7 +2662,7 @@ func (x *Weighted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Weighted.ProtoReflect.Descriptor instead.
 func (*Weighted) Descriptor() ([]byte, []int) {
-	return file_api_push_v1_push_proto_rawDescGZIP(), []int{23}
+	return file_api_push_v1_push_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *Weighted) GetWeight() float64 {
@@ -1805,16 +2681,19 @@ func (x *Weighted) GetTree() *Tree {
 
 // Pool is the endpoint set of one concrete name.
 type Pool struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"` // the concrete name, such as /#/io.l5d.fs/redis1
-	Endpoints     []*Endpoint            `protobuf:"bytes,2,rep,name=endpoints,proto3" json:"endpoints,omitempty"`
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	Name      string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"` // the concrete name, such as /#/io.l5d.fs/redis1
+	Endpoints []*Endpoint            `protobuf:"bytes,2,rep,name=endpoints,proto3" json:"endpoints,omitempty"`
+	// How it is used. Pools of one concrete name with other settings are other pools,
+	// with names of their own. Unset: as by default.
+	Settings      *PoolSettings `protobuf:"bytes,3,opt,name=settings,proto3" json:"settings,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Pool) Reset() {
 	*x = Pool{}
-	mi := &file_api_push_v1_push_proto_msgTypes[24]
+	mi := &file_api_push_v1_push_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1826,7 +2705,7 @@ func (x *Pool) String() string {
 func (*Pool) ProtoMessage() {}
 
 func (x *Pool) ProtoReflect() protoreflect.Message {
-	mi := &file_api_push_v1_push_proto_msgTypes[24]
+	mi := &file_api_push_v1_push_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1839,7 +2718,7 @@ func (x *Pool) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Pool.ProtoReflect.Descriptor instead.
 func (*Pool) Descriptor() ([]byte, []int) {
-	return file_api_push_v1_push_proto_rawDescGZIP(), []int{24}
+	return file_api_push_v1_push_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *Pool) GetName() string {
@@ -1856,19 +2735,357 @@ func (x *Pool) GetEndpoints() []*Endpoint {
 	return nil
 }
 
+func (x *Pool) GetSettings() *PoolSettings {
+	if x != nil {
+		return x.Settings
+	}
+	return nil
+}
+
+// PoolSettings say how the endpoints of a pool are used.
+type PoolSettings struct {
+	state                     protoimpl.MessageState `protogen:"open.v1"`
+	Balancing                 *Balancing             `protobuf:"bytes,1,opt,name=balancing,proto3" json:"balancing,omitempty"`
+	FailureAccrual            *FailureAccrual        `protobuf:"bytes,2,opt,name=failure_accrual,json=failureAccrual,proto3" json:"failure_accrual,omitempty"` // unset: endpoints are never taken out
+	HealthCheck               *HealthCheck           `protobuf:"bytes,3,opt,name=health_check,json=healthCheck,proto3" json:"health_check,omitempty"`          // unset: none
+	Tls                       *ClientTLS             `protobuf:"bytes,4,opt,name=tls,proto3" json:"tls,omitempty"`                                             // to endpoints; unset: none
+	ProxyProtocol             ProxyProtocolVersion   `protobuf:"varint,5,opt,name=proxy_protocol,json=proxyProtocol,proto3,enum=wye.push.v1.ProxyProtocolVersion" json:"proxy_protocol,omitempty"`
+	MaxConnectionsPerEndpoint uint32                 `protobuf:"varint,6,opt,name=max_connections_per_endpoint,json=maxConnectionsPerEndpoint,proto3" json:"max_connections_per_endpoint,omitempty"` // at a time; 0: no limit
+	MaxPending                uint32                 `protobuf:"varint,7,opt,name=max_pending,json=maxPending,proto3" json:"max_pending,omitempty"`                                                  // connections waiting for an endpoint at a time; 0: no limit
+	MinConnections            uint32                 `protobuf:"varint,8,opt,name=min_connections,json=minConnections,proto3" json:"min_connections,omitempty"`                                      // kept ready for clients to come
+	unknownFields             protoimpl.UnknownFields
+	sizeCache                 protoimpl.SizeCache
+}
+
+func (x *PoolSettings) Reset() {
+	*x = PoolSettings{}
+	mi := &file_api_push_v1_push_proto_msgTypes[34]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PoolSettings) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PoolSettings) ProtoMessage() {}
+
+func (x *PoolSettings) ProtoReflect() protoreflect.Message {
+	mi := &file_api_push_v1_push_proto_msgTypes[34]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PoolSettings.ProtoReflect.Descriptor instead.
+func (*PoolSettings) Descriptor() ([]byte, []int) {
+	return file_api_push_v1_push_proto_rawDescGZIP(), []int{34}
+}
+
+func (x *PoolSettings) GetBalancing() *Balancing {
+	if x != nil {
+		return x.Balancing
+	}
+	return nil
+}
+
+func (x *PoolSettings) GetFailureAccrual() *FailureAccrual {
+	if x != nil {
+		return x.FailureAccrual
+	}
+	return nil
+}
+
+func (x *PoolSettings) GetHealthCheck() *HealthCheck {
+	if x != nil {
+		return x.HealthCheck
+	}
+	return nil
+}
+
+func (x *PoolSettings) GetTls() *ClientTLS {
+	if x != nil {
+		return x.Tls
+	}
+	return nil
+}
+
+func (x *PoolSettings) GetProxyProtocol() ProxyProtocolVersion {
+	if x != nil {
+		return x.ProxyProtocol
+	}
+	return ProxyProtocolVersion_PROXY_PROTOCOL_VERSION_UNSPECIFIED
+}
+
+func (x *PoolSettings) GetMaxConnectionsPerEndpoint() uint32 {
+	if x != nil {
+		return x.MaxConnectionsPerEndpoint
+	}
+	return 0
+}
+
+func (x *PoolSettings) GetMaxPending() uint32 {
+	if x != nil {
+		return x.MaxPending
+	}
+	return 0
+}
+
+func (x *PoolSettings) GetMinConnections() uint32 {
+	if x != nil {
+		return x.MinConnections
+	}
+	return 0
+}
+
+// Balancing says how an endpoint is chosen.
+type Balancing struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Policy BalancingPolicy        `protobuf:"varint,1,opt,name=policy,proto3,enum=wye.push.v1.BalancingPolicy" json:"policy,omitempty"`
+	// Time over which the share of a new endpoint grows to its full. Unset: at once.
+	SlowStart *durationpb.Duration `protobuf:"bytes,2,opt,name=slow_start,json=slowStart,proto3" json:"slow_start,omitempty"`
+	// Endpoints meant for the proxy's zone go first.
+	PreferZone    bool `protobuf:"varint,3,opt,name=prefer_zone,json=preferZone,proto3" json:"prefer_zone,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Balancing) Reset() {
+	*x = Balancing{}
+	mi := &file_api_push_v1_push_proto_msgTypes[35]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Balancing) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Balancing) ProtoMessage() {}
+
+func (x *Balancing) ProtoReflect() protoreflect.Message {
+	mi := &file_api_push_v1_push_proto_msgTypes[35]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Balancing.ProtoReflect.Descriptor instead.
+func (*Balancing) Descriptor() ([]byte, []int) {
+	return file_api_push_v1_push_proto_rawDescGZIP(), []int{35}
+}
+
+func (x *Balancing) GetPolicy() BalancingPolicy {
+	if x != nil {
+		return x.Policy
+	}
+	return BalancingPolicy_BALANCING_POLICY_UNSPECIFIED
+}
+
+func (x *Balancing) GetSlowStart() *durationpb.Duration {
+	if x != nil {
+		return x.SlowStart
+	}
+	return nil
+}
+
+func (x *Balancing) GetPreferZone() bool {
+	if x != nil {
+		return x.PreferZone
+	}
+	return false
+}
+
+// FailureAccrual takes endpoints out that fail.
+type FailureAccrual struct {
+	state               protoimpl.MessageState `protogen:"open.v1"`
+	ConsecutiveFailures uint32                 `protobuf:"varint,1,opt,name=consecutive_failures,json=consecutiveFailures,proto3" json:"consecutive_failures,omitempty"` // failed connects and early closes in a row; above 0
+	// Time that an endpoint is out, doubled with each probe that fails, jittered.
+	MinPenalty *durationpb.Duration `protobuf:"bytes,2,opt,name=min_penalty,json=minPenalty,proto3" json:"min_penalty,omitempty"` // unset: 1s
+	MaxPenalty *durationpb.Duration `protobuf:"bytes,3,opt,name=max_penalty,json=maxPenalty,proto3" json:"max_penalty,omitempty"` // unset: 60s
+	// A connection that the endpoint ends without a byte within this time failed. Unset
+	// or 0: none does.
+	EarlyClose *durationpb.Duration `protobuf:"bytes,4,opt,name=early_close,json=earlyClose,proto3" json:"early_close,omitempty"`
+	// When fewer per cent of the endpoints would be left, all are used. Unset: 50.
+	PanicThreshold *uint32 `protobuf:"varint,5,opt,name=panic_threshold,json=panicThreshold,proto3,oneof" json:"panic_threshold,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
+func (x *FailureAccrual) Reset() {
+	*x = FailureAccrual{}
+	mi := &file_api_push_v1_push_proto_msgTypes[36]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FailureAccrual) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FailureAccrual) ProtoMessage() {}
+
+func (x *FailureAccrual) ProtoReflect() protoreflect.Message {
+	mi := &file_api_push_v1_push_proto_msgTypes[36]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FailureAccrual.ProtoReflect.Descriptor instead.
+func (*FailureAccrual) Descriptor() ([]byte, []int) {
+	return file_api_push_v1_push_proto_rawDescGZIP(), []int{36}
+}
+
+func (x *FailureAccrual) GetConsecutiveFailures() uint32 {
+	if x != nil {
+		return x.ConsecutiveFailures
+	}
+	return 0
+}
+
+func (x *FailureAccrual) GetMinPenalty() *durationpb.Duration {
+	if x != nil {
+		return x.MinPenalty
+	}
+	return nil
+}
+
+func (x *FailureAccrual) GetMaxPenalty() *durationpb.Duration {
+	if x != nil {
+		return x.MaxPenalty
+	}
+	return nil
+}
+
+func (x *FailureAccrual) GetEarlyClose() *durationpb.Duration {
+	if x != nil {
+		return x.EarlyClose
+	}
+	return nil
+}
+
+func (x *FailureAccrual) GetPanicThreshold() uint32 {
+	if x != nil && x.PanicThreshold != nil {
+		return *x.PanicThreshold
+	}
+	return 0
+}
+
+// HealthCheck connects to endpoints from time to time.
+type HealthCheck struct {
+	state              protoimpl.MessageState `protogen:"open.v1"`
+	Interval           *durationpb.Duration   `protobuf:"bytes,1,opt,name=interval,proto3" json:"interval,omitempty"`                                                // above 0
+	Timeout            *durationpb.Duration   `protobuf:"bytes,2,opt,name=timeout,proto3" json:"timeout,omitempty"`                                                  // above 0
+	UnhealthyThreshold uint32                 `protobuf:"varint,3,opt,name=unhealthy_threshold,json=unhealthyThreshold,proto3" json:"unhealthy_threshold,omitempty"` // failures in a row that take an endpoint out; above 0
+	HealthyThreshold   uint32                 `protobuf:"varint,4,opt,name=healthy_threshold,json=healthyThreshold,proto3" json:"healthy_threshold,omitempty"`       // successes in a row that readmit it; above 0
+	Send               []byte                 `protobuf:"bytes,5,opt,name=send,proto3" json:"send,omitempty"`                                                        // after connecting; may be empty
+	Expect             []byte                 `protobuf:"bytes,6,opt,name=expect,proto3" json:"expect,omitempty"`                                                    // that the answer must begin with; may be empty
+	unknownFields      protoimpl.UnknownFields
+	sizeCache          protoimpl.SizeCache
+}
+
+func (x *HealthCheck) Reset() {
+	*x = HealthCheck{}
+	mi := &file_api_push_v1_push_proto_msgTypes[37]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *HealthCheck) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*HealthCheck) ProtoMessage() {}
+
+func (x *HealthCheck) ProtoReflect() protoreflect.Message {
+	mi := &file_api_push_v1_push_proto_msgTypes[37]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use HealthCheck.ProtoReflect.Descriptor instead.
+func (*HealthCheck) Descriptor() ([]byte, []int) {
+	return file_api_push_v1_push_proto_rawDescGZIP(), []int{37}
+}
+
+func (x *HealthCheck) GetInterval() *durationpb.Duration {
+	if x != nil {
+		return x.Interval
+	}
+	return nil
+}
+
+func (x *HealthCheck) GetTimeout() *durationpb.Duration {
+	if x != nil {
+		return x.Timeout
+	}
+	return nil
+}
+
+func (x *HealthCheck) GetUnhealthyThreshold() uint32 {
+	if x != nil {
+		return x.UnhealthyThreshold
+	}
+	return 0
+}
+
+func (x *HealthCheck) GetHealthyThreshold() uint32 {
+	if x != nil {
+		return x.HealthyThreshold
+	}
+	return 0
+}
+
+func (x *HealthCheck) GetSend() []byte {
+	if x != nil {
+		return x.Send
+	}
+	return nil
+}
+
+func (x *HealthCheck) GetExpect() []byte {
+	if x != nil {
+		return x.Expect
+	}
+	return nil
+}
+
 type Endpoint struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Address       string                 `protobuf:"bytes,1,opt,name=address,proto3" json:"address,omitempty"` // an IP address, without brackets or zone
 	Port          uint32                 `protobuf:"varint,2,opt,name=port,proto3" json:"port,omitempty"`      // 1..65535
 	Weight        float64                `protobuf:"fixed64,3,opt,name=weight,proto3" json:"weight,omitempty"` // > 0 and finite; 0 stands for 1
 	Node          string                 `protobuf:"bytes,4,opt,name=node,proto3" json:"node,omitempty"`       // name of the node it runs on, empty when not known
+	Zones         []string               `protobuf:"bytes,5,rep,name=zones,proto3" json:"zones,omitempty"`     // that it is meant for; empty: all
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Endpoint) Reset() {
 	*x = Endpoint{}
-	mi := &file_api_push_v1_push_proto_msgTypes[25]
+	mi := &file_api_push_v1_push_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1880,7 +3097,7 @@ func (x *Endpoint) String() string {
 func (*Endpoint) ProtoMessage() {}
 
 func (x *Endpoint) ProtoReflect() protoreflect.Message {
-	mi := &file_api_push_v1_push_proto_msgTypes[25]
+	mi := &file_api_push_v1_push_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1893,7 +3110,7 @@ func (x *Endpoint) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Endpoint.ProtoReflect.Descriptor instead.
 func (*Endpoint) Descriptor() ([]byte, []int) {
-	return file_api_push_v1_push_proto_rawDescGZIP(), []int{25}
+	return file_api_push_v1_push_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *Endpoint) GetAddress() string {
@@ -1922,6 +3139,13 @@ func (x *Endpoint) GetNode() string {
 		return x.Node
 	}
 	return ""
+}
+
+func (x *Endpoint) GetZones() []string {
+	if x != nil {
+		return x.Zones
+	}
+	return nil
 }
 
 var File_api_push_v1_push_proto protoreflect.FileDescriptor
@@ -1966,11 +3190,12 @@ const file_api_push_v1_push_proto_rawDesc = "" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
 	"\x04hash\x18\x02 \x01(\tR\x04hash\x120\n" +
 	"\x05since\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x05since\x12*\n" +
-	"\x04arms\x18\x04 \x03(\v2\x16.wye.push.v1.ArmReportR\x04arms\"I\n" +
+	"\x04arms\x18\x04 \x03(\v2\x16.wye.push.v1.ArmReportR\x04arms\"_\n" +
 	"\tArmReport\x12\x10\n" +
 	"\x03arm\x18\x01 \x01(\tR\x03arm\x12\x16\n" +
 	"\x06opened\x18\x02 \x01(\x04R\x06opened\x12\x12\n" +
-	"\x04open\x18\x03 \x01(\x04R\x04open\"\xda\x02\n" +
+	"\x04open\x18\x03 \x01(\x04R\x04open\x12\x14\n" +
+	"\x05stale\x18\x04 \x01(\x04R\x05stale\"\x8a\x04\n" +
 	"\x06Update\x12\x1e\n" +
 	"\n" +
 	"generation\x18\x01 \x01(\x04R\n" +
@@ -1981,7 +3206,14 @@ const file_api_push_v1_push_proto_rawDesc = "" +
 	"\x05pools\x18\x05 \x03(\v2\x11.wye.push.v1.PoolR\x05pools\x123\n" +
 	"\aremoved\x18\x06 \x03(\v2\x19.wye.push.v1.ResourceNameR\aremoved\x12\x1a\n" +
 	"\bretained\x18\a \x03(\tR\bretained\x12A\n" +
-	"\x0ereport_request\x18\b \x01(\v2\x1a.wye.push.v1.ReportRequestR\rreportRequest\"\xce\x01\n" +
+	"\x0ereport_request\x18\b \x01(\v2\x1a.wye.push.v1.ReportRequestR\rreportRequest\x125\n" +
+	"\n" +
+	"identities\x18\t \x03(\v2\x15.wye.push.v1.IdentityR\n" +
+	"identities\x12=\n" +
+	"\rtrust_bundles\x18\n" +
+	" \x03(\v2\x18.wye.push.v1.TrustBundleR\ftrustBundles\x128\n" +
+	"\vticket_keys\x18\v \x01(\v2\x17.wye.push.v1.TicketKeysR\n" +
+	"ticketKeys\"\xfe\x02\n" +
 	"\x06Config\x12\x1e\n" +
 	"\n" +
 	"generation\x18\x01 \x01(\x04R\n" +
@@ -1989,23 +3221,61 @@ const file_api_push_v1_push_proto_rawDesc = "" +
 	"\tlisteners\x18\x02 \x03(\v2\x15.wye.push.v1.ListenerR\tlisteners\x12*\n" +
 	"\x06routes\x18\x03 \x03(\v2\x12.wye.push.v1.RouteR\x06routes\x12'\n" +
 	"\x05pools\x18\x04 \x03(\v2\x11.wye.push.v1.PoolR\x05pools\x12\x1a\n" +
-	"\bretained\x18\x05 \x03(\tR\bretained\"\xce\x01\n" +
+	"\bretained\x18\x05 \x03(\tR\bretained\x125\n" +
+	"\n" +
+	"identities\x18\x06 \x03(\v2\x15.wye.push.v1.IdentityR\n" +
+	"identities\x12=\n" +
+	"\rtrust_bundles\x18\a \x03(\v2\x18.wye.push.v1.TrustBundleR\ftrustBundles\x128\n" +
+	"\vticket_keys\x18\b \x01(\v2\x17.wye.push.v1.TicketKeysR\n" +
+	"ticketKeys\"\xe1\x02\n" +
 	"\bListener\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
 	"\x04port\x18\x02 \x01(\rR\x04port\x12\x18\n" +
 	"\aaddress\x18\x03 \x01(\tR\aaddress\x12'\n" +
 	"\x0fmax_connections\x18\x04 \x01(\rR\x0emaxConnections\x12(\n" +
 	"\x03tls\x18\x05 \x01(\v2\x16.wye.push.v1.ServerTLSR\x03tls\x12-\n" +
-	"\x12congestion_control\x18\x06 \x01(\tR\x11congestionControl\"\x91\x01\n" +
+	"\x12congestion_control\x18\x06 \x01(\tR\x11congestionControl\x12I\n" +
+	"\x0eproxy_protocol\x18\a \x01(\v2\".wye.push.v1.AcceptedProxyProtocolR\rproxyProtocol\x12\x1f\n" +
+	"\vaccept_rate\x18\b \x01(\rR\n" +
+	"acceptRate\x12%\n" +
+	"\x0emax_handshakes\x18\t \x01(\rR\rmaxHandshakes\"<\n" +
+	"\x15AcceptedProxyProtocol\x12#\n" +
+	"\rtrusted_cidrs\x18\x01 \x03(\tR\ftrustedCidrs\"\xfe\x01\n" +
 	"\tServerTLS\x12;\n" +
 	"\n" +
 	"identities\x18\x01 \x03(\v2\x1b.wye.push.v1.ServerIdentityR\n" +
 	"identities\x12)\n" +
 	"\x10default_identity\x18\x02 \x01(\tR\x0fdefaultIdentity\x12\x1c\n" +
-	"\tprotocols\x18\x03 \x03(\tR\tprotocols\"@\n" +
+	"\tprotocols\x18\x03 \x03(\tR\tprotocols\x12J\n" +
+	"\x11client_validation\x18\x04 \x01(\v2\x1d.wye.push.v1.ClientValidationR\x10clientValidation\x12\x1f\n" +
+	"\vmin_version\x18\x05 \x01(\rR\n" +
+	"minVersion\"\x7f\n" +
+	"\x10ClientValidation\x12#\n" +
+	"\rtrust_bundles\x18\x01 \x03(\tR\ftrustBundles\x12\x1a\n" +
+	"\brequired\x18\x02 \x01(\bR\brequired\x12*\n" +
+	"\x11subject_alt_names\x18\x03 \x03(\tR\x0fsubjectAltNames\"\xd8\x01\n" +
+	"\tClientTLS\x12\x1f\n" +
+	"\vserver_name\x18\x01 \x01(\tR\n" +
+	"serverName\x12#\n" +
+	"\rtrust_bundles\x18\x02 \x03(\tR\ftrustBundles\x12*\n" +
+	"\x11subject_alt_names\x18\x03 \x03(\tR\x0fsubjectAltNames\x12\x1a\n" +
+	"\bidentity\x18\x04 \x01(\tR\bidentity\x12\x1c\n" +
+	"\tprotocols\x18\x05 \x03(\tR\tprotocols\x12\x1f\n" +
+	"\vmin_version\x18\x06 \x01(\rR\n" +
+	"minVersion\"F\n" +
+	"\bIdentity\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
+	"\x05chain\x18\x02 \x01(\fR\x05chain\x12\x10\n" +
+	"\x03key\x18\x03 \x01(\fR\x03key\"E\n" +
+	"\vTrustBundle\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\"\n" +
+	"\fcertificates\x18\x02 \x01(\fR\fcertificates\" \n" +
+	"\n" +
+	"TicketKeys\x12\x12\n" +
+	"\x04keys\x18\x01 \x03(\fR\x04keys\"@\n" +
 	"\x0eServerIdentity\x12\x12\n" +
 	"\x04host\x18\x01 \x01(\tR\x04host\x12\x1a\n" +
-	"\bidentity\x18\x02 \x01(\tR\bidentity\"\x97\x02\n" +
+	"\bidentity\x18\x02 \x01(\tR\bidentity\"\xd3\x04\n" +
 	"\x05Route\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x1a\n" +
 	"\blistener\x18\x02 \x01(\tR\blistener\x12\x12\n" +
@@ -2013,7 +3283,29 @@ const file_api_push_v1_push_proto_rawDesc = "" +
 	"\x04tree\x18\x04 \x01(\v2\x11.wye.push.v1.TreeR\x04tree\x121\n" +
 	"\btimeouts\x18\x05 \x01(\v2\x15.wye.push.v1.TimeoutsR\btimeouts\x12A\n" +
 	"\x0eon_unavailable\x18\x06 \x01(\x0e2\x1a.wye.push.v1.OnUnavailableR\ronUnavailable\x12-\n" +
-	"\x12congestion_control\x18\a \x01(\tR\x11congestionControl\"\xda\x01\n" +
+	"\x12congestion_control\x18\a \x01(\tR\x11congestionControl\x12\x1c\n" +
+	"\thostnames\x18\b \x03(\tR\thostnames\x12(\n" +
+	"\x03tls\x18\t \x01(\v2\x16.wye.push.v1.ServerTLSR\x03tls\x124\n" +
+	"\tsplitting\x18\n" +
+	" \x01(\x0e2\x16.wye.push.v1.SplittingR\tsplitting\x120\n" +
+	"\x06limits\x18\v \x01(\v2\x18.wye.push.v1.RouteLimitsR\x06limits\x12+\n" +
+	"\x06access\x18\f \x01(\v2\x13.wye.push.v1.AccessR\x06access\x124\n" +
+	"\tmigration\x18\r \x01(\v2\x16.wye.push.v1.MigrationR\tmigration\x12'\n" +
+	"\x0fmatch_protocols\x18\x0e \x03(\tR\x0ematchProtocols\"\x9d\x01\n" +
+	"\vRouteLimits\x12'\n" +
+	"\x0fmax_connections\x18\x01 \x01(\rR\x0emaxConnections\x12;\n" +
+	"\x1amax_connections_per_client\x18\x02 \x01(\rR\x17maxConnectionsPerClient\x12(\n" +
+	"\x10bytes_per_second\x18\x03 \x01(\x04R\x0ebytesPerSecond\"H\n" +
+	"\x06Access\x12\x14\n" +
+	"\x05allow\x18\x01 \x03(\tR\x05allow\x12\x12\n" +
+	"\x04deny\x18\x02 \x03(\tR\x04deny\x12\x14\n" +
+	"\x05audit\x18\x03 \x01(\bR\x05audit\"\x80\x01\n" +
+	"\tMigration\x12\x1d\n" +
+	"\n" +
+	"per_second\x18\x01 \x01(\x01R\tperSecond\x12\x1d\n" +
+	"\n" +
+	"idle_first\x18\x02 \x01(\bR\tidleFirst\x125\n" +
+	"\bdeadline\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\bdeadline\"\xda\x01\n" +
 	"\bTimeouts\x123\n" +
 	"\aconnect\x18\x01 \x01(\v2\x19.google.protobuf.DurationR\aconnect\x12-\n" +
 	"\x04idle\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\x04idle\x125\n" +
@@ -2039,28 +3331,79 @@ const file_api_push_v1_push_proto_rawDesc = "" +
 	"\x05trees\x18\x01 \x03(\v2\x15.wye.push.v1.WeightedR\x05trees\"I\n" +
 	"\bWeighted\x12\x16\n" +
 	"\x06weight\x18\x01 \x01(\x01R\x06weight\x12%\n" +
-	"\x04tree\x18\x02 \x01(\v2\x11.wye.push.v1.TreeR\x04tree\"O\n" +
+	"\x04tree\x18\x02 \x01(\v2\x11.wye.push.v1.TreeR\x04tree\"\x86\x01\n" +
 	"\x04Pool\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x123\n" +
-	"\tendpoints\x18\x02 \x03(\v2\x15.wye.push.v1.EndpointR\tendpoints\"d\n" +
+	"\tendpoints\x18\x02 \x03(\v2\x15.wye.push.v1.EndpointR\tendpoints\x125\n" +
+	"\bsettings\x18\x03 \x01(\v2\x19.wye.push.v1.PoolSettingsR\bsettings\"\xc6\x03\n" +
+	"\fPoolSettings\x124\n" +
+	"\tbalancing\x18\x01 \x01(\v2\x16.wye.push.v1.BalancingR\tbalancing\x12D\n" +
+	"\x0ffailure_accrual\x18\x02 \x01(\v2\x1b.wye.push.v1.FailureAccrualR\x0efailureAccrual\x12;\n" +
+	"\fhealth_check\x18\x03 \x01(\v2\x18.wye.push.v1.HealthCheckR\vhealthCheck\x12(\n" +
+	"\x03tls\x18\x04 \x01(\v2\x16.wye.push.v1.ClientTLSR\x03tls\x12H\n" +
+	"\x0eproxy_protocol\x18\x05 \x01(\x0e2!.wye.push.v1.ProxyProtocolVersionR\rproxyProtocol\x12?\n" +
+	"\x1cmax_connections_per_endpoint\x18\x06 \x01(\rR\x19maxConnectionsPerEndpoint\x12\x1f\n" +
+	"\vmax_pending\x18\a \x01(\rR\n" +
+	"maxPending\x12'\n" +
+	"\x0fmin_connections\x18\b \x01(\rR\x0eminConnections\"\x9c\x01\n" +
+	"\tBalancing\x124\n" +
+	"\x06policy\x18\x01 \x01(\x0e2\x1c.wye.push.v1.BalancingPolicyR\x06policy\x128\n" +
+	"\n" +
+	"slow_start\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\tslowStart\x12\x1f\n" +
+	"\vprefer_zone\x18\x03 \x01(\bR\n" +
+	"preferZone\"\xb9\x02\n" +
+	"\x0eFailureAccrual\x121\n" +
+	"\x14consecutive_failures\x18\x01 \x01(\rR\x13consecutiveFailures\x12:\n" +
+	"\vmin_penalty\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\n" +
+	"minPenalty\x12:\n" +
+	"\vmax_penalty\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\n" +
+	"maxPenalty\x12:\n" +
+	"\vearly_close\x18\x04 \x01(\v2\x19.google.protobuf.DurationR\n" +
+	"earlyClose\x12,\n" +
+	"\x0fpanic_threshold\x18\x05 \x01(\rH\x00R\x0epanicThreshold\x88\x01\x01B\x12\n" +
+	"\x10_panic_threshold\"\x83\x02\n" +
+	"\vHealthCheck\x125\n" +
+	"\binterval\x18\x01 \x01(\v2\x19.google.protobuf.DurationR\binterval\x123\n" +
+	"\atimeout\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\atimeout\x12/\n" +
+	"\x13unhealthy_threshold\x18\x03 \x01(\rR\x12unhealthyThreshold\x12+\n" +
+	"\x11healthy_threshold\x18\x04 \x01(\rR\x10healthyThreshold\x12\x12\n" +
+	"\x04send\x18\x05 \x01(\fR\x04send\x12\x16\n" +
+	"\x06expect\x18\x06 \x01(\fR\x06expect\"z\n" +
 	"\bEndpoint\x12\x18\n" +
 	"\aaddress\x18\x01 \x01(\tR\aaddress\x12\x12\n" +
 	"\x04port\x18\x02 \x01(\rR\x04port\x12\x16\n" +
 	"\x06weight\x18\x03 \x01(\x01R\x06weight\x12\x12\n" +
-	"\x04node\x18\x04 \x01(\tR\x04node*p\n" +
+	"\x04node\x18\x04 \x01(\tR\x04node\x12\x14\n" +
+	"\x05zones\x18\x05 \x03(\tR\x05zones*p\n" +
 	"\rRefusalReason\x12\x1e\n" +
 	"\x1aREFUSAL_REASON_UNSPECIFIED\x10\x00\x12\x1a\n" +
 	"\x16REFUSAL_REASON_INVALID\x10\x01\x12#\n" +
-	"\x1fREFUSAL_REASON_PORT_UNAVAILABLE\x10\x02*z\n" +
+	"\x1fREFUSAL_REASON_PORT_UNAVAILABLE\x10\x02*\xb6\x01\n" +
 	"\fResourceKind\x12\x1d\n" +
 	"\x19RESOURCE_KIND_UNSPECIFIED\x10\x00\x12\x1a\n" +
 	"\x16RESOURCE_KIND_LISTENER\x10\x01\x12\x17\n" +
 	"\x13RESOURCE_KIND_ROUTE\x10\x02\x12\x16\n" +
-	"\x12RESOURCE_KIND_POOL\x10\x03*k\n" +
+	"\x12RESOURCE_KIND_POOL\x10\x03\x12\x1a\n" +
+	"\x16RESOURCE_KIND_IDENTITY\x10\x04\x12\x1e\n" +
+	"\x1aRESOURCE_KIND_TRUST_BUNDLE\x10\x05*Q\n" +
+	"\tSplitting\x12\x19\n" +
+	"\x15SPLITTING_UNSPECIFIED\x10\x00\x12\x13\n" +
+	"\x0fSPLITTING_EXACT\x10\x01\x12\x14\n" +
+	"\x10SPLITTING_STICKY\x10\x02*k\n" +
 	"\rOnUnavailable\x12\x1e\n" +
 	"\x1aON_UNAVAILABLE_UNSPECIFIED\x10\x00\x12\x19\n" +
 	"\x15ON_UNAVAILABLE_REFUSE\x10\x01\x12\x1f\n" +
-	"\x1bON_UNAVAILABLE_REDISTRIBUTE\x10\x022G\n" +
+	"\x1bON_UNAVAILABLE_REDISTRIBUTE\x10\x02*|\n" +
+	"\x14ProxyProtocolVersion\x12&\n" +
+	"\"PROXY_PROTOCOL_VERSION_UNSPECIFIED\x10\x00\x12\x1d\n" +
+	"\x19PROXY_PROTOCOL_VERSION_V1\x10\x01\x12\x1d\n" +
+	"\x19PROXY_PROTOCOL_VERSION_V2\x10\x02*\xbd\x01\n" +
+	"\x0fBalancingPolicy\x12 \n" +
+	"\x1cBALANCING_POLICY_UNSPECIFIED\x10\x00\x12\x18\n" +
+	"\x14BALANCING_POLICY_P2C\x10\x01\x12 \n" +
+	"\x1cBALANCING_POLICY_ROUND_ROBIN\x10\x02\x12&\n" +
+	"\"BALANCING_POLICY_LEAST_CONNECTIONS\x10\x03\x12$\n" +
+	" BALANCING_POLICY_CONSISTENT_HASH\x10\x042G\n" +
 	"\n" +
 	"ConfigPush\x129\n" +
 	"\x04Sync\x12\x18.wye.push.v1.SyncRequest\x1a\x13.wye.push.v1.Update(\x010\x01B+Z)github.com/wye-dev/wye/api/push/v1;pushv1b\x06proto3"
@@ -2077,86 +3420,129 @@ func file_api_push_v1_push_proto_rawDescGZIP() []byte {
 	return file_api_push_v1_push_proto_rawDescData
 }
 
-var file_api_push_v1_push_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_api_push_v1_push_proto_msgTypes = make([]protoimpl.MessageInfo, 26)
+var file_api_push_v1_push_proto_enumTypes = make([]protoimpl.EnumInfo, 6)
+var file_api_push_v1_push_proto_msgTypes = make([]protoimpl.MessageInfo, 39)
 var file_api_push_v1_push_proto_goTypes = []any{
 	(RefusalReason)(0),            // 0: wye.push.v1.RefusalReason
 	(ResourceKind)(0),             // 1: wye.push.v1.ResourceKind
-	(OnUnavailable)(0),            // 2: wye.push.v1.OnUnavailable
-	(*SyncRequest)(nil),           // 3: wye.push.v1.SyncRequest
-	(*Hello)(nil),                 // 4: wye.push.v1.Hello
-	(*Ack)(nil),                   // 5: wye.push.v1.Ack
-	(*Refusal)(nil),               // 6: wye.push.v1.Refusal
-	(*ResourceName)(nil),          // 7: wye.push.v1.ResourceName
-	(*ReportRequest)(nil),         // 8: wye.push.v1.ReportRequest
-	(*Report)(nil),                // 9: wye.push.v1.Report
-	(*RouteReport)(nil),           // 10: wye.push.v1.RouteReport
-	(*ArmReport)(nil),             // 11: wye.push.v1.ArmReport
-	(*Update)(nil),                // 12: wye.push.v1.Update
-	(*Config)(nil),                // 13: wye.push.v1.Config
-	(*Listener)(nil),              // 14: wye.push.v1.Listener
-	(*ServerTLS)(nil),             // 15: wye.push.v1.ServerTLS
-	(*ServerIdentity)(nil),        // 16: wye.push.v1.ServerIdentity
-	(*Route)(nil),                 // 17: wye.push.v1.Route
-	(*Timeouts)(nil),              // 18: wye.push.v1.Timeouts
-	(*Tree)(nil),                  // 19: wye.push.v1.Tree
-	(*Neg)(nil),                   // 20: wye.push.v1.Neg
-	(*Fail)(nil),                  // 21: wye.push.v1.Fail
-	(*Empty)(nil),                 // 22: wye.push.v1.Empty
-	(*Leaf)(nil),                  // 23: wye.push.v1.Leaf
-	(*Alt)(nil),                   // 24: wye.push.v1.Alt
-	(*Union)(nil),                 // 25: wye.push.v1.Union
-	(*Weighted)(nil),              // 26: wye.push.v1.Weighted
-	(*Pool)(nil),                  // 27: wye.push.v1.Pool
-	(*Endpoint)(nil),              // 28: wye.push.v1.Endpoint
-	(*timestamppb.Timestamp)(nil), // 29: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),   // 30: google.protobuf.Duration
+	(Splitting)(0),                // 2: wye.push.v1.Splitting
+	(OnUnavailable)(0),            // 3: wye.push.v1.OnUnavailable
+	(ProxyProtocolVersion)(0),     // 4: wye.push.v1.ProxyProtocolVersion
+	(BalancingPolicy)(0),          // 5: wye.push.v1.BalancingPolicy
+	(*SyncRequest)(nil),           // 6: wye.push.v1.SyncRequest
+	(*Hello)(nil),                 // 7: wye.push.v1.Hello
+	(*Ack)(nil),                   // 8: wye.push.v1.Ack
+	(*Refusal)(nil),               // 9: wye.push.v1.Refusal
+	(*ResourceName)(nil),          // 10: wye.push.v1.ResourceName
+	(*ReportRequest)(nil),         // 11: wye.push.v1.ReportRequest
+	(*Report)(nil),                // 12: wye.push.v1.Report
+	(*RouteReport)(nil),           // 13: wye.push.v1.RouteReport
+	(*ArmReport)(nil),             // 14: wye.push.v1.ArmReport
+	(*Update)(nil),                // 15: wye.push.v1.Update
+	(*Config)(nil),                // 16: wye.push.v1.Config
+	(*Listener)(nil),              // 17: wye.push.v1.Listener
+	(*AcceptedProxyProtocol)(nil), // 18: wye.push.v1.AcceptedProxyProtocol
+	(*ServerTLS)(nil),             // 19: wye.push.v1.ServerTLS
+	(*ClientValidation)(nil),      // 20: wye.push.v1.ClientValidation
+	(*ClientTLS)(nil),             // 21: wye.push.v1.ClientTLS
+	(*Identity)(nil),              // 22: wye.push.v1.Identity
+	(*TrustBundle)(nil),           // 23: wye.push.v1.TrustBundle
+	(*TicketKeys)(nil),            // 24: wye.push.v1.TicketKeys
+	(*ServerIdentity)(nil),        // 25: wye.push.v1.ServerIdentity
+	(*Route)(nil),                 // 26: wye.push.v1.Route
+	(*RouteLimits)(nil),           // 27: wye.push.v1.RouteLimits
+	(*Access)(nil),                // 28: wye.push.v1.Access
+	(*Migration)(nil),             // 29: wye.push.v1.Migration
+	(*Timeouts)(nil),              // 30: wye.push.v1.Timeouts
+	(*Tree)(nil),                  // 31: wye.push.v1.Tree
+	(*Neg)(nil),                   // 32: wye.push.v1.Neg
+	(*Fail)(nil),                  // 33: wye.push.v1.Fail
+	(*Empty)(nil),                 // 34: wye.push.v1.Empty
+	(*Leaf)(nil),                  // 35: wye.push.v1.Leaf
+	(*Alt)(nil),                   // 36: wye.push.v1.Alt
+	(*Union)(nil),                 // 37: wye.push.v1.Union
+	(*Weighted)(nil),              // 38: wye.push.v1.Weighted
+	(*Pool)(nil),                  // 39: wye.push.v1.Pool
+	(*PoolSettings)(nil),          // 40: wye.push.v1.PoolSettings
+	(*Balancing)(nil),             // 41: wye.push.v1.Balancing
+	(*FailureAccrual)(nil),        // 42: wye.push.v1.FailureAccrual
+	(*HealthCheck)(nil),           // 43: wye.push.v1.HealthCheck
+	(*Endpoint)(nil),              // 44: wye.push.v1.Endpoint
+	(*timestamppb.Timestamp)(nil), // 45: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),   // 46: google.protobuf.Duration
 }
 var file_api_push_v1_push_proto_depIdxs = []int32{
-	4,  // 0: wye.push.v1.SyncRequest.hello:type_name -> wye.push.v1.Hello
-	5,  // 1: wye.push.v1.SyncRequest.ack:type_name -> wye.push.v1.Ack
-	9,  // 2: wye.push.v1.SyncRequest.report:type_name -> wye.push.v1.Report
-	6,  // 3: wye.push.v1.Ack.refused:type_name -> wye.push.v1.Refusal
-	7,  // 4: wye.push.v1.Refusal.resource:type_name -> wye.push.v1.ResourceName
+	7,  // 0: wye.push.v1.SyncRequest.hello:type_name -> wye.push.v1.Hello
+	8,  // 1: wye.push.v1.SyncRequest.ack:type_name -> wye.push.v1.Ack
+	12, // 2: wye.push.v1.SyncRequest.report:type_name -> wye.push.v1.Report
+	9,  // 3: wye.push.v1.Ack.refused:type_name -> wye.push.v1.Refusal
+	10, // 4: wye.push.v1.Refusal.resource:type_name -> wye.push.v1.ResourceName
 	0,  // 5: wye.push.v1.Refusal.reason:type_name -> wye.push.v1.RefusalReason
 	1,  // 6: wye.push.v1.ResourceName.kind:type_name -> wye.push.v1.ResourceKind
-	10, // 7: wye.push.v1.Report.routes:type_name -> wye.push.v1.RouteReport
-	29, // 8: wye.push.v1.RouteReport.since:type_name -> google.protobuf.Timestamp
-	11, // 9: wye.push.v1.RouteReport.arms:type_name -> wye.push.v1.ArmReport
-	14, // 10: wye.push.v1.Update.listeners:type_name -> wye.push.v1.Listener
-	17, // 11: wye.push.v1.Update.routes:type_name -> wye.push.v1.Route
-	27, // 12: wye.push.v1.Update.pools:type_name -> wye.push.v1.Pool
-	7,  // 13: wye.push.v1.Update.removed:type_name -> wye.push.v1.ResourceName
-	8,  // 14: wye.push.v1.Update.report_request:type_name -> wye.push.v1.ReportRequest
-	14, // 15: wye.push.v1.Config.listeners:type_name -> wye.push.v1.Listener
-	17, // 16: wye.push.v1.Config.routes:type_name -> wye.push.v1.Route
-	27, // 17: wye.push.v1.Config.pools:type_name -> wye.push.v1.Pool
-	15, // 18: wye.push.v1.Listener.tls:type_name -> wye.push.v1.ServerTLS
-	16, // 19: wye.push.v1.ServerTLS.identities:type_name -> wye.push.v1.ServerIdentity
-	19, // 20: wye.push.v1.Route.tree:type_name -> wye.push.v1.Tree
-	18, // 21: wye.push.v1.Route.timeouts:type_name -> wye.push.v1.Timeouts
-	2,  // 22: wye.push.v1.Route.on_unavailable:type_name -> wye.push.v1.OnUnavailable
-	30, // 23: wye.push.v1.Timeouts.connect:type_name -> google.protobuf.Duration
-	30, // 24: wye.push.v1.Timeouts.idle:type_name -> google.protobuf.Duration
-	30, // 25: wye.push.v1.Timeouts.lifetime:type_name -> google.protobuf.Duration
-	30, // 26: wye.push.v1.Timeouts.attempt:type_name -> google.protobuf.Duration
-	20, // 27: wye.push.v1.Tree.neg:type_name -> wye.push.v1.Neg
-	21, // 28: wye.push.v1.Tree.fail:type_name -> wye.push.v1.Fail
-	22, // 29: wye.push.v1.Tree.empty:type_name -> wye.push.v1.Empty
-	23, // 30: wye.push.v1.Tree.leaf:type_name -> wye.push.v1.Leaf
-	24, // 31: wye.push.v1.Tree.alt:type_name -> wye.push.v1.Alt
-	25, // 32: wye.push.v1.Tree.union:type_name -> wye.push.v1.Union
-	19, // 33: wye.push.v1.Alt.trees:type_name -> wye.push.v1.Tree
-	26, // 34: wye.push.v1.Union.trees:type_name -> wye.push.v1.Weighted
-	19, // 35: wye.push.v1.Weighted.tree:type_name -> wye.push.v1.Tree
-	28, // 36: wye.push.v1.Pool.endpoints:type_name -> wye.push.v1.Endpoint
-	3,  // 37: wye.push.v1.ConfigPush.Sync:input_type -> wye.push.v1.SyncRequest
-	12, // 38: wye.push.v1.ConfigPush.Sync:output_type -> wye.push.v1.Update
-	38, // [38:39] is the sub-list for method output_type
-	37, // [37:38] is the sub-list for method input_type
-	37, // [37:37] is the sub-list for extension type_name
-	37, // [37:37] is the sub-list for extension extendee
-	0,  // [0:37] is the sub-list for field type_name
+	13, // 7: wye.push.v1.Report.routes:type_name -> wye.push.v1.RouteReport
+	45, // 8: wye.push.v1.RouteReport.since:type_name -> google.protobuf.Timestamp
+	14, // 9: wye.push.v1.RouteReport.arms:type_name -> wye.push.v1.ArmReport
+	17, // 10: wye.push.v1.Update.listeners:type_name -> wye.push.v1.Listener
+	26, // 11: wye.push.v1.Update.routes:type_name -> wye.push.v1.Route
+	39, // 12: wye.push.v1.Update.pools:type_name -> wye.push.v1.Pool
+	10, // 13: wye.push.v1.Update.removed:type_name -> wye.push.v1.ResourceName
+	11, // 14: wye.push.v1.Update.report_request:type_name -> wye.push.v1.ReportRequest
+	22, // 15: wye.push.v1.Update.identities:type_name -> wye.push.v1.Identity
+	23, // 16: wye.push.v1.Update.trust_bundles:type_name -> wye.push.v1.TrustBundle
+	24, // 17: wye.push.v1.Update.ticket_keys:type_name -> wye.push.v1.TicketKeys
+	17, // 18: wye.push.v1.Config.listeners:type_name -> wye.push.v1.Listener
+	26, // 19: wye.push.v1.Config.routes:type_name -> wye.push.v1.Route
+	39, // 20: wye.push.v1.Config.pools:type_name -> wye.push.v1.Pool
+	22, // 21: wye.push.v1.Config.identities:type_name -> wye.push.v1.Identity
+	23, // 22: wye.push.v1.Config.trust_bundles:type_name -> wye.push.v1.TrustBundle
+	24, // 23: wye.push.v1.Config.ticket_keys:type_name -> wye.push.v1.TicketKeys
+	19, // 24: wye.push.v1.Listener.tls:type_name -> wye.push.v1.ServerTLS
+	18, // 25: wye.push.v1.Listener.proxy_protocol:type_name -> wye.push.v1.AcceptedProxyProtocol
+	25, // 26: wye.push.v1.ServerTLS.identities:type_name -> wye.push.v1.ServerIdentity
+	20, // 27: wye.push.v1.ServerTLS.client_validation:type_name -> wye.push.v1.ClientValidation
+	31, // 28: wye.push.v1.Route.tree:type_name -> wye.push.v1.Tree
+	30, // 29: wye.push.v1.Route.timeouts:type_name -> wye.push.v1.Timeouts
+	3,  // 30: wye.push.v1.Route.on_unavailable:type_name -> wye.push.v1.OnUnavailable
+	19, // 31: wye.push.v1.Route.tls:type_name -> wye.push.v1.ServerTLS
+	2,  // 32: wye.push.v1.Route.splitting:type_name -> wye.push.v1.Splitting
+	27, // 33: wye.push.v1.Route.limits:type_name -> wye.push.v1.RouteLimits
+	28, // 34: wye.push.v1.Route.access:type_name -> wye.push.v1.Access
+	29, // 35: wye.push.v1.Route.migration:type_name -> wye.push.v1.Migration
+	46, // 36: wye.push.v1.Migration.deadline:type_name -> google.protobuf.Duration
+	46, // 37: wye.push.v1.Timeouts.connect:type_name -> google.protobuf.Duration
+	46, // 38: wye.push.v1.Timeouts.idle:type_name -> google.protobuf.Duration
+	46, // 39: wye.push.v1.Timeouts.lifetime:type_name -> google.protobuf.Duration
+	46, // 40: wye.push.v1.Timeouts.attempt:type_name -> google.protobuf.Duration
+	32, // 41: wye.push.v1.Tree.neg:type_name -> wye.push.v1.Neg
+	33, // 42: wye.push.v1.Tree.fail:type_name -> wye.push.v1.Fail
+	34, // 43: wye.push.v1.Tree.empty:type_name -> wye.push.v1.Empty
+	35, // 44: wye.push.v1.Tree.leaf:type_name -> wye.push.v1.Leaf
+	36, // 45: wye.push.v1.Tree.alt:type_name -> wye.push.v1.Alt
+	37, // 46: wye.push.v1.Tree.union:type_name -> wye.push.v1.Union
+	31, // 47: wye.push.v1.Alt.trees:type_name -> wye.push.v1.Tree
+	38, // 48: wye.push.v1.Union.trees:type_name -> wye.push.v1.Weighted
+	31, // 49: wye.push.v1.Weighted.tree:type_name -> wye.push.v1.Tree
+	44, // 50: wye.push.v1.Pool.endpoints:type_name -> wye.push.v1.Endpoint
+	40, // 51: wye.push.v1.Pool.settings:type_name -> wye.push.v1.PoolSettings
+	41, // 52: wye.push.v1.PoolSettings.balancing:type_name -> wye.push.v1.Balancing
+	42, // 53: wye.push.v1.PoolSettings.failure_accrual:type_name -> wye.push.v1.FailureAccrual
+	43, // 54: wye.push.v1.PoolSettings.health_check:type_name -> wye.push.v1.HealthCheck
+	21, // 55: wye.push.v1.PoolSettings.tls:type_name -> wye.push.v1.ClientTLS
+	4,  // 56: wye.push.v1.PoolSettings.proxy_protocol:type_name -> wye.push.v1.ProxyProtocolVersion
+	5,  // 57: wye.push.v1.Balancing.policy:type_name -> wye.push.v1.BalancingPolicy
+	46, // 58: wye.push.v1.Balancing.slow_start:type_name -> google.protobuf.Duration
+	46, // 59: wye.push.v1.FailureAccrual.min_penalty:type_name -> google.protobuf.Duration
+	46, // 60: wye.push.v1.FailureAccrual.max_penalty:type_name -> google.protobuf.Duration
+	46, // 61: wye.push.v1.FailureAccrual.early_close:type_name -> google.protobuf.Duration
+	46, // 62: wye.push.v1.HealthCheck.interval:type_name -> google.protobuf.Duration
+	46, // 63: wye.push.v1.HealthCheck.timeout:type_name -> google.protobuf.Duration
+	6,  // 64: wye.push.v1.ConfigPush.Sync:input_type -> wye.push.v1.SyncRequest
+	15, // 65: wye.push.v1.ConfigPush.Sync:output_type -> wye.push.v1.Update
+	65, // [65:66] is the sub-list for method output_type
+	64, // [64:65] is the sub-list for method input_type
+	64, // [64:64] is the sub-list for extension type_name
+	64, // [64:64] is the sub-list for extension extendee
+	0,  // [0:64] is the sub-list for field type_name
 }
 
 func init() { file_api_push_v1_push_proto_init() }
@@ -2169,7 +3555,7 @@ func file_api_push_v1_push_proto_init() {
 		(*SyncRequest_Ack)(nil),
 		(*SyncRequest_Report)(nil),
 	}
-	file_api_push_v1_push_proto_msgTypes[16].OneofWrappers = []any{
+	file_api_push_v1_push_proto_msgTypes[25].OneofWrappers = []any{
 		(*Tree_Neg)(nil),
 		(*Tree_Fail)(nil),
 		(*Tree_Empty)(nil),
@@ -2177,13 +3563,14 @@ func file_api_push_v1_push_proto_init() {
 		(*Tree_Alt)(nil),
 		(*Tree_Union)(nil),
 	}
+	file_api_push_v1_push_proto_msgTypes[36].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_api_push_v1_push_proto_rawDesc), len(file_api_push_v1_push_proto_rawDesc)),
-			NumEnums:      3,
-			NumMessages:   26,
+			NumEnums:      6,
+			NumMessages:   39,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

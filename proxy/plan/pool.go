@@ -1,0 +1,44 @@
+// Copyright The Wye Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package plan
+
+import (
+	"fmt"
+
+	"google.golang.org/protobuf/proto"
+
+	pushv1 "github.com/wye-dev/wye/api/push/v1"
+	"github.com/wye-dev/wye/proxy/balancer"
+)
+
+// Pool is the endpoints of an arm, and how they are used.
+type Pool struct {
+	*balancer.Pool
+
+	settings *pushv1.PoolSettings // that it was made of
+}
+
+// pool reads a pool. What has not changed is taken over from before, which may be nil.
+func (b *building) pool(p *pushv1.Pool) (*Pool, error) {
+	name := p.GetName()
+	targets, err := targets(p.GetEndpoints())
+	if _, double := b.plan.Pools[name]; double {
+		err = fmt.Errorf("pool %q is there twice", name)
+	} else if name == "" {
+		err = fmt.Errorf("a pool of %d endpoints has no name", len(p.GetEndpoints()))
+	}
+	if err != nil {
+		return nil, err
+	}
+	before := b.oldPool(name)
+	if before == nil {
+		before = &Pool{}
+	} else if before.Has(targets) && proto.Equal(before.settings, p.GetSettings()) {
+		return before, nil
+	}
+	return &Pool{
+		Pool:     balancer.NewPool(name, targets, before.Pool),
+		settings: proto.CloneOf(p.GetSettings()),
+	}, nil
+}
