@@ -77,7 +77,7 @@ var flow = map[string][]string{
 	"proxy/loop": { // or, with goroutines,
 		"proxy/balancer", "proxy/flow", "proxy/listener", "proxy/metrics", "proxy/plan", "proxy/socket", "proxy/upstream",
 	},
-	"proxy/portable": {"proxy/flow", "proxy/listener", "proxy/metrics", "proxy/relay", "proxy/socket", "proxy/upstream"},
+	"proxy/portable": {"proxy/flow", "proxy/listener", "proxy/metrics", "proxy/plan", "proxy/relay", "proxy/socket", "proxy/upstream"},
 	"proxy/admin":    {"api/push/v1", "proxy/apply"},
 	"proxy": {
 		"api/push/v1", "proxy/admin", "proxy/apply", "proxy/listener", "proxy/loop", "proxy/metrics", "proxy/plan", "proxy/portable",

@@ -56,7 +56,6 @@ func (r route) listener() *pushv1.Listener {
 		Address:           r.server.Address.Addr().String(),
 		Port:              uint32(r.server.Address.Port()),
 		MaxConnections:    r.server.MaxConnections,
-		Tls:               serverTLS(r.server.TLS),
 		CongestionControl: r.server.Congestion.Clients,
 	}
 }
@@ -67,6 +66,7 @@ func (r route) route(answer *resolve.Answer) *pushv1.Route {
 		Listener:          r.listener().GetName(),
 		Tree:              r.name.tree(answer.Tree),
 		Timeouts:          timeouts(r.server),
+		Tls:               serverTLS(r.server.TLS),
 		CongestionControl: r.server.Congestion.Backends,
 	}
 	wire.Hash = hash(wire)

@@ -4,7 +4,6 @@
 package listener
 
 import (
-	"crypto/tls"
 	"fmt"
 	"net"
 	"net/netip"
@@ -23,16 +22,12 @@ type Port struct {
 	Name           string
 	MaxConnections int64 // at a time; 0: no limit
 
-	route   atomic.Pointer[plan.Route]
-	tls     atomic.Pointer[tls.Config]
+	plan    atomic.Pointer[plan.Listener]
 	serving atomic.Int64 // connections
 }
 
-// Route is where new connections go; nil: they are refused.
-func (p *Port) Route() *plan.Route { return p.route.Load() }
-
-// TLS is what TLS of new connections ends by; nil: they are relayed as they are.
-func (p *Port) TLS() *tls.Config { return p.tls.Load() }
+// Plan is what holds for new connections.
+func (p *Port) Plan() *plan.Listener { return p.plan.Load() }
 
 // Enter counts a connection in, unless there are as many as there may be. Leave
 // must follow if it did.

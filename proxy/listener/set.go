@@ -102,8 +102,7 @@ func (s *Set) Install(p *plan.Plan) []*pushv1.Refusal {
 				number:  l.Port,
 			}
 		}
-		s.ports[name].tls.Store(l.TLS)
-		s.ports[name].route.Store(l.Route)
+		s.ports[name].plan.Store(l)
 		s.ports[name].congestion = l.CongestionControl
 		if s.ports[name].stop == nil {
 			s.bind(s.ports[name])

@@ -50,7 +50,7 @@ func endTLS(t *testing.T, plane plane) *secured {
 	}
 	config := s.proxy.config(leaf("a"), pool("a", endpoint(l.Addr().(*net.TCPAddr).AddrPort())))
 	s.install(leaf("a"), config.GetPools()...)
-	s.plan.Listeners["tcp/1"].TLS = &tls.Config{Certificates: []tls.Certificate{*authority.Leaf(t)}}
+	s.plan.Routes["ns/route"].TLS = &tls.Config{Certificates: []tls.Certificate{*authority.Leaf(t)}}
 	s.set.Install(s.plan)
 	return s
 }

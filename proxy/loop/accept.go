@@ -71,9 +71,9 @@ func (l *loop) admit(g guest) {
 	c.peer, c.source, c.accepted = g.peer, g.source, l.now
 	c.id = l.ids
 	l.ids += uint64(len(l.driver.loops))
-	if config := g.source.port.TLS(); config != nil {
+	if route := g.source.port.Plan().Route; route != nil && route.TLS != nil {
 		c.sock[client] = sock{fd: g.fd}
-		l.greet(c, config)
+		l.greet(c, route.TLS)
 		return
 	}
 	c.sock[client] = sock{fd: g.fd, readable: true, writable: true}
@@ -83,7 +83,7 @@ func (l *loop) admit(g guest) {
 // search begins to look for an endpoint.
 func (l *loop) search(c *conn) {
 	c.phase = dialling
-	c.route = c.source.port.Route()
+	c.route = c.source.port.Plan().Route
 	c.search = l.takeSearch()
 	l.step(c, c.search.Begin(l.driver.opts.Metrics, upstream.Guest{
 		Listener: c.source.port.Name,

@@ -59,7 +59,7 @@ func (l *loop) shaken(c *conn, err error) {
 // unfit ends a connection that has come to no terms on TLS.
 func (l *loop) unfit(c *conn, o flow.Outcome, err error) {
 	route := ""
-	if c.route = c.source.port.Route(); c.route != nil {
+	if c.route = c.source.port.Plan().Route; c.route != nil {
 		route = c.route.Name
 	}
 	c.arm = l.driver.opts.Metrics.Accept(c.source.port.Name, route, "")

@@ -10,16 +10,14 @@ import (
 	"net/netip"
 	"slices"
 
-	"google.golang.org/protobuf/proto"
-
 	pushv1 "github.com/wye-dev/wye/api/push/v1"
 	"github.com/wye-dev/wye/proxy/socket"
 	"github.com/wye-dev/wye/proxy/tlsconf"
 )
 
-// Builder makes plans. The zero Builder refuses listeners that end TLS.
+// Builder makes plans. The zero Builder refuses routes that end TLS.
 type Builder struct {
-	// Identities that listeners show to clients. nil: there are none.
+	// Identities that routes show to clients. nil: there are none.
 	Identities *tlsconf.Store
 }
 
@@ -139,43 +137,13 @@ func (b *building) readListener(l *pushv1.Listener) error {
 	if err := socket.CheckCongestionControl(l.GetCongestionControl()); err != nil {
 		return fmt.Errorf("listener %q: %w", name, err)
 	}
-	listener := Listener{
+	return b.addListener(Listener{
 		Name:              name,
 		Address:           address,
 		Port:              uint16(port),
 		MaxConnections:    l.GetMaxConnections(),
 		CongestionControl: l.GetCongestionControl(),
-	}
-	if err := b.endTLS(&listener, l.GetTls()); err != nil {
-		return fmt.Errorf("listener %q: %w", name, err)
-	}
-	return b.addListener(listener)
-}
-
-// endTLS fills in how the TLS of a listener's clients ends, nil for not at all.
-func (b *building) endTLS(l *Listener, settings *pushv1.ServerTLS) (err error) {
-	if settings == nil {
-		return nil
-	}
-	if before := b.old.Listeners[l.Name]; before != nil && before.TLS != nil && proto.Equal(before.settings, settings) {
-		l.TLS, l.settings = before.TLS, before.settings
-		return nil
-	}
-	l.settings = proto.CloneOf(settings)
-	hosts := map[string]string{} // host name -> identity
-	for _, i := range settings.GetIdentities() {
-		if hosts[i.GetHost()] != "" {
-			return fmt.Errorf("host name %s has two identities", i.GetHost())
-		}
-		hosts[i.GetHost()] = i.GetIdentity()
-	}
-	identities := cmp.Or(b.Identities, &tlsconf.Store{})
-	l.TLS, err = identities.Server(tlsconf.Server{
-		Identities: hosts,
-		Default:    settings.GetDefaultIdentity(),
-		Protocols:  settings.GetProtocols(),
 	})
-	return err
 }
 
 // listenAddress reads the address of a listener; empty is the zero Addr.

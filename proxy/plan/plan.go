@@ -35,15 +35,9 @@ type Listener struct {
 	Address        netip.Addr // the zero Addr leaves it to who listens
 	Port           uint16
 	MaxConnections uint32 // at a time; 0: no limit
-	// TLS of clients ends by it; nil: what they send is passed on as it is. It stays
-	// the same while the config says the same, and must not be copied: the keys of
-	// its session tickets are in it.
-	TLS *tls.Config
 	// CongestionControl towards clients, well formed; empty: the kernel's default.
 	CongestionControl string
 	Route             *Route // nil: connections are refused
-
-	settings *pushv1.ServerTLS // that TLS was made of
 }
 
 // Route says where the connections of a listener go.
@@ -53,11 +47,17 @@ type Route struct {
 	Hash         string
 	Timeouts     Timeouts
 	Redistribute bool // a connection whose arm cannot be reached goes to another
+	// TLS of clients ends by it; nil: what they send is passed on as it is. It stays
+	// the same while the config says the same, and must not be copied: the keys of
+	// its session tickets are in it.
+	TLS *tls.Config
 	// CongestionControl towards endpoints, well formed; empty: the kernel's default.
 	CongestionControl string
 
 	Chooser *router.Chooser
 	Pools   []*Pool // of the arms, by the chooser's indexes
+
+	tls *pushv1.ServerTLS // that TLS was made of
 }
 
 // Timeouts of a route's connections.

@@ -53,6 +53,9 @@ func (b *building) route(r *pushv1.Route) (*Route, error) {
 		Redistribute:      redistribute,
 		CongestionControl: r.GetCongestionControl(),
 	}
+	if err := b.endTLS(next, r.GetTls()); err != nil {
+		return nil, err
+	}
 	if next.Chooser, err = chooser(r.GetTree()); err != nil {
 		return nil, err
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/wye-dev/wye/proxy/flow"
 	"github.com/wye-dev/wye/proxy/listener"
 	"github.com/wye-dev/wye/proxy/metrics"
+	"github.com/wye-dev/wye/proxy/plan"
 	"github.com/wye-dev/wye/proxy/relay"
 	"github.com/wye-dev/wye/proxy/upstream"
 )
@@ -21,8 +22,8 @@ import (
 // serve takes a connection through all stages to its end.
 func (d *Driver) serve(client *net.TCPConn, p *listener.Port) {
 	c := &flow.Conn{ID: d.ids.Add(1), Listener: p.Name, Client: peer(client), Accepted: time.Now()}
-	secret, err := d.shake(client, p)
-	route := p.Route()
+	secret, err := d.shake(client, p.Plan().Route)
+	route := p.Plan().Route
 	if route != nil {
 		c.Route = route.Name
 	}
@@ -48,13 +49,12 @@ func (d *Driver) serve(client *net.TCPConn, p *listener.Port) {
 	d.account(c, search.Arm, outcome)
 }
 
-// shake ends the TLS of a client, if the port asks for it.
-func (d *Driver) shake(client *net.TCPConn, p *listener.Port) (*tls.Conn, error) {
-	config := p.TLS()
-	if config == nil {
+// shake ends the TLS of a client, if the route does.
+func (d *Driver) shake(client *net.TCPConn, route *plan.Route) (*tls.Conn, error) {
+	if route == nil || route.TLS == nil {
 		return nil, nil
 	}
-	secret := tls.Server(client, config)
+	secret := tls.Server(client, route.TLS)
 	ctx, cancel := context.WithTimeout(d.ctx, listener.HandshakeTimeout)
 	defer cancel()
 	return secret, secret.HandshakeContext(ctx)

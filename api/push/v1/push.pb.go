@@ -1207,8 +1207,6 @@ type Listener struct {
 	Address string `protobuf:"bytes,3,opt,name=address,proto3" json:"address,omitempty"`
 	// Connections served at a time; others wait to be accepted. 0: no limit.
 	MaxConnections uint32 `protobuf:"varint,4,opt,name=max_connections,json=maxConnections,proto3" json:"max_connections,omitempty"`
-	// The TLS of clients ends here. Unset: what they send is passed on as it is.
-	Tls *ServerTLS `protobuf:"bytes,5,opt,name=tls,proto3" json:"tls,omitempty"`
 	// TCP congestion control towards clients: 1 to 15 of a-z, 0-9, _ and -. Empty: the
 	// kernel's default. A proxy that cannot have it goes on with the default.
 	CongestionControl string `protobuf:"bytes,6,opt,name=congestion_control,json=congestionControl,proto3" json:"congestion_control,omitempty"`
@@ -1279,13 +1277,6 @@ func (x *Listener) GetMaxConnections() uint32 {
 		return x.MaxConnections
 	}
 	return 0
-}
-
-func (x *Listener) GetTls() *ServerTLS {
-	if x != nil {
-		return x.Tls
-	}
-	return nil
 }
 
 func (x *Listener) GetCongestionControl() string {
@@ -1362,7 +1353,7 @@ func (x *AcceptedProxyProtocol) GetTrustedCidrs() []string {
 	return nil
 }
 
-// ServerTLS says how the TLS of clients ends at a listener. It names identities (a
+// ServerTLS says how the TLS of clients ends at a route. It names identities (a
 // certificate chain and its key) and holds none: they do not come with the config,
 // and are never saved with it.
 type ServerTLS struct {
@@ -3227,18 +3218,17 @@ const file_api_push_v1_push_proto_rawDesc = "" +
 	"identities\x12=\n" +
 	"\rtrust_bundles\x18\a \x03(\v2\x18.wye.push.v1.TrustBundleR\ftrustBundles\x128\n" +
 	"\vticket_keys\x18\b \x01(\v2\x17.wye.push.v1.TicketKeysR\n" +
-	"ticketKeys\"\xe1\x02\n" +
+	"ticketKeys\"\xbd\x02\n" +
 	"\bListener\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
 	"\x04port\x18\x02 \x01(\rR\x04port\x12\x18\n" +
 	"\aaddress\x18\x03 \x01(\tR\aaddress\x12'\n" +
-	"\x0fmax_connections\x18\x04 \x01(\rR\x0emaxConnections\x12(\n" +
-	"\x03tls\x18\x05 \x01(\v2\x16.wye.push.v1.ServerTLSR\x03tls\x12-\n" +
+	"\x0fmax_connections\x18\x04 \x01(\rR\x0emaxConnections\x12-\n" +
 	"\x12congestion_control\x18\x06 \x01(\tR\x11congestionControl\x12I\n" +
 	"\x0eproxy_protocol\x18\a \x01(\v2\".wye.push.v1.AcceptedProxyProtocolR\rproxyProtocol\x12\x1f\n" +
 	"\vaccept_rate\x18\b \x01(\rR\n" +
 	"acceptRate\x12%\n" +
-	"\x0emax_handshakes\x18\t \x01(\rR\rmaxHandshakes\"<\n" +
+	"\x0emax_handshakes\x18\t \x01(\rR\rmaxHandshakesJ\x04\b\x05\x10\x06\"<\n" +
 	"\x15AcceptedProxyProtocol\x12#\n" +
 	"\rtrusted_cidrs\x18\x01 \x03(\tR\ftrustedCidrs\"\xfe\x01\n" +
 	"\tServerTLS\x12;\n" +
@@ -3496,53 +3486,52 @@ var file_api_push_v1_push_proto_depIdxs = []int32{
 	22, // 21: wye.push.v1.Config.identities:type_name -> wye.push.v1.Identity
 	23, // 22: wye.push.v1.Config.trust_bundles:type_name -> wye.push.v1.TrustBundle
 	24, // 23: wye.push.v1.Config.ticket_keys:type_name -> wye.push.v1.TicketKeys
-	19, // 24: wye.push.v1.Listener.tls:type_name -> wye.push.v1.ServerTLS
-	18, // 25: wye.push.v1.Listener.proxy_protocol:type_name -> wye.push.v1.AcceptedProxyProtocol
-	25, // 26: wye.push.v1.ServerTLS.identities:type_name -> wye.push.v1.ServerIdentity
-	20, // 27: wye.push.v1.ServerTLS.client_validation:type_name -> wye.push.v1.ClientValidation
-	31, // 28: wye.push.v1.Route.tree:type_name -> wye.push.v1.Tree
-	30, // 29: wye.push.v1.Route.timeouts:type_name -> wye.push.v1.Timeouts
-	3,  // 30: wye.push.v1.Route.on_unavailable:type_name -> wye.push.v1.OnUnavailable
-	19, // 31: wye.push.v1.Route.tls:type_name -> wye.push.v1.ServerTLS
-	2,  // 32: wye.push.v1.Route.splitting:type_name -> wye.push.v1.Splitting
-	27, // 33: wye.push.v1.Route.limits:type_name -> wye.push.v1.RouteLimits
-	28, // 34: wye.push.v1.Route.access:type_name -> wye.push.v1.Access
-	29, // 35: wye.push.v1.Route.migration:type_name -> wye.push.v1.Migration
-	46, // 36: wye.push.v1.Migration.deadline:type_name -> google.protobuf.Duration
-	46, // 37: wye.push.v1.Timeouts.connect:type_name -> google.protobuf.Duration
-	46, // 38: wye.push.v1.Timeouts.idle:type_name -> google.protobuf.Duration
-	46, // 39: wye.push.v1.Timeouts.lifetime:type_name -> google.protobuf.Duration
-	46, // 40: wye.push.v1.Timeouts.attempt:type_name -> google.protobuf.Duration
-	32, // 41: wye.push.v1.Tree.neg:type_name -> wye.push.v1.Neg
-	33, // 42: wye.push.v1.Tree.fail:type_name -> wye.push.v1.Fail
-	34, // 43: wye.push.v1.Tree.empty:type_name -> wye.push.v1.Empty
-	35, // 44: wye.push.v1.Tree.leaf:type_name -> wye.push.v1.Leaf
-	36, // 45: wye.push.v1.Tree.alt:type_name -> wye.push.v1.Alt
-	37, // 46: wye.push.v1.Tree.union:type_name -> wye.push.v1.Union
-	31, // 47: wye.push.v1.Alt.trees:type_name -> wye.push.v1.Tree
-	38, // 48: wye.push.v1.Union.trees:type_name -> wye.push.v1.Weighted
-	31, // 49: wye.push.v1.Weighted.tree:type_name -> wye.push.v1.Tree
-	44, // 50: wye.push.v1.Pool.endpoints:type_name -> wye.push.v1.Endpoint
-	40, // 51: wye.push.v1.Pool.settings:type_name -> wye.push.v1.PoolSettings
-	41, // 52: wye.push.v1.PoolSettings.balancing:type_name -> wye.push.v1.Balancing
-	42, // 53: wye.push.v1.PoolSettings.failure_accrual:type_name -> wye.push.v1.FailureAccrual
-	43, // 54: wye.push.v1.PoolSettings.health_check:type_name -> wye.push.v1.HealthCheck
-	21, // 55: wye.push.v1.PoolSettings.tls:type_name -> wye.push.v1.ClientTLS
-	4,  // 56: wye.push.v1.PoolSettings.proxy_protocol:type_name -> wye.push.v1.ProxyProtocolVersion
-	5,  // 57: wye.push.v1.Balancing.policy:type_name -> wye.push.v1.BalancingPolicy
-	46, // 58: wye.push.v1.Balancing.slow_start:type_name -> google.protobuf.Duration
-	46, // 59: wye.push.v1.FailureAccrual.min_penalty:type_name -> google.protobuf.Duration
-	46, // 60: wye.push.v1.FailureAccrual.max_penalty:type_name -> google.protobuf.Duration
-	46, // 61: wye.push.v1.FailureAccrual.early_close:type_name -> google.protobuf.Duration
-	46, // 62: wye.push.v1.HealthCheck.interval:type_name -> google.protobuf.Duration
-	46, // 63: wye.push.v1.HealthCheck.timeout:type_name -> google.protobuf.Duration
-	6,  // 64: wye.push.v1.ConfigPush.Sync:input_type -> wye.push.v1.SyncRequest
-	15, // 65: wye.push.v1.ConfigPush.Sync:output_type -> wye.push.v1.Update
-	65, // [65:66] is the sub-list for method output_type
-	64, // [64:65] is the sub-list for method input_type
-	64, // [64:64] is the sub-list for extension type_name
-	64, // [64:64] is the sub-list for extension extendee
-	0,  // [0:64] is the sub-list for field type_name
+	18, // 24: wye.push.v1.Listener.proxy_protocol:type_name -> wye.push.v1.AcceptedProxyProtocol
+	25, // 25: wye.push.v1.ServerTLS.identities:type_name -> wye.push.v1.ServerIdentity
+	20, // 26: wye.push.v1.ServerTLS.client_validation:type_name -> wye.push.v1.ClientValidation
+	31, // 27: wye.push.v1.Route.tree:type_name -> wye.push.v1.Tree
+	30, // 28: wye.push.v1.Route.timeouts:type_name -> wye.push.v1.Timeouts
+	3,  // 29: wye.push.v1.Route.on_unavailable:type_name -> wye.push.v1.OnUnavailable
+	19, // 30: wye.push.v1.Route.tls:type_name -> wye.push.v1.ServerTLS
+	2,  // 31: wye.push.v1.Route.splitting:type_name -> wye.push.v1.Splitting
+	27, // 32: wye.push.v1.Route.limits:type_name -> wye.push.v1.RouteLimits
+	28, // 33: wye.push.v1.Route.access:type_name -> wye.push.v1.Access
+	29, // 34: wye.push.v1.Route.migration:type_name -> wye.push.v1.Migration
+	46, // 35: wye.push.v1.Migration.deadline:type_name -> google.protobuf.Duration
+	46, // 36: wye.push.v1.Timeouts.connect:type_name -> google.protobuf.Duration
+	46, // 37: wye.push.v1.Timeouts.idle:type_name -> google.protobuf.Duration
+	46, // 38: wye.push.v1.Timeouts.lifetime:type_name -> google.protobuf.Duration
+	46, // 39: wye.push.v1.Timeouts.attempt:type_name -> google.protobuf.Duration
+	32, // 40: wye.push.v1.Tree.neg:type_name -> wye.push.v1.Neg
+	33, // 41: wye.push.v1.Tree.fail:type_name -> wye.push.v1.Fail
+	34, // 42: wye.push.v1.Tree.empty:type_name -> wye.push.v1.Empty
+	35, // 43: wye.push.v1.Tree.leaf:type_name -> wye.push.v1.Leaf
+	36, // 44: wye.push.v1.Tree.alt:type_name -> wye.push.v1.Alt
+	37, // 45: wye.push.v1.Tree.union:type_name -> wye.push.v1.Union
+	31, // 46: wye.push.v1.Alt.trees:type_name -> wye.push.v1.Tree
+	38, // 47: wye.push.v1.Union.trees:type_name -> wye.push.v1.Weighted
+	31, // 48: wye.push.v1.Weighted.tree:type_name -> wye.push.v1.Tree
+	44, // 49: wye.push.v1.Pool.endpoints:type_name -> wye.push.v1.Endpoint
+	40, // 50: wye.push.v1.Pool.settings:type_name -> wye.push.v1.PoolSettings
+	41, // 51: wye.push.v1.PoolSettings.balancing:type_name -> wye.push.v1.Balancing
+	42, // 52: wye.push.v1.PoolSettings.failure_accrual:type_name -> wye.push.v1.FailureAccrual
+	43, // 53: wye.push.v1.PoolSettings.health_check:type_name -> wye.push.v1.HealthCheck
+	21, // 54: wye.push.v1.PoolSettings.tls:type_name -> wye.push.v1.ClientTLS
+	4,  // 55: wye.push.v1.PoolSettings.proxy_protocol:type_name -> wye.push.v1.ProxyProtocolVersion
+	5,  // 56: wye.push.v1.Balancing.policy:type_name -> wye.push.v1.BalancingPolicy
+	46, // 57: wye.push.v1.Balancing.slow_start:type_name -> google.protobuf.Duration
+	46, // 58: wye.push.v1.FailureAccrual.min_penalty:type_name -> google.protobuf.Duration
+	46, // 59: wye.push.v1.FailureAccrual.max_penalty:type_name -> google.protobuf.Duration
+	46, // 60: wye.push.v1.FailureAccrual.early_close:type_name -> google.protobuf.Duration
+	46, // 61: wye.push.v1.HealthCheck.interval:type_name -> google.protobuf.Duration
+	46, // 62: wye.push.v1.HealthCheck.timeout:type_name -> google.protobuf.Duration
+	6,  // 63: wye.push.v1.ConfigPush.Sync:input_type -> wye.push.v1.SyncRequest
+	15, // 64: wye.push.v1.ConfigPush.Sync:output_type -> wye.push.v1.Update
+	64, // [64:65] is the sub-list for method output_type
+	63, // [63:64] is the sub-list for method input_type
+	63, // [63:63] is the sub-list for extension type_name
+	63, // [63:63] is the sub-list for extension extendee
+	0,  // [0:63] is the sub-list for field type_name
 }
 
 func init() { file_api_push_v1_push_proto_init() }
