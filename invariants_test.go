@@ -69,8 +69,9 @@ var flow = map[string][]string{
 	"proxy/flow":     {},
 	"proxy/socket":   {},
 	"proxy/listener": {"api/push/v1", "proxy/metrics", "proxy/plan", "proxy/socket"},
-	"proxy/router":   {"dtab"},
-	"proxy/balancer": {},
+	"proxy/affinity": {}, // of clients, to arms and endpoints
+	"proxy/router":   {"dtab", "proxy/affinity"},
+	"proxy/balancer": {"proxy/affinity"},
 	"proxy/metrics":  {"proxy/balancer", "proxy/flow", "proxy/plan"},
 	"proxy/upstream": {"proxy/balancer", "proxy/flow", "proxy/metrics", "proxy/plan", "proxy/router", "proxy/socket"},
 	"proxy/relay":    {"proxy/flow", "proxy/socket"},
@@ -204,7 +205,7 @@ func TestProxyContainsNoKubernetes(t *testing.T) {
 // Pure packages give the same answer for the same question: they do no IO, log
 // nothing, read no clock, and take no context.
 func TestPurePackagesArePure(t *testing.T) {
-	pure := []string{"dtab", "dtab/lint", "controllers/translate", "proxy/plan", "proxy/router", "proxy/balancer"}
+	pure := []string{"dtab", "dtab/lint", "controllers/translate", "proxy/plan", "proxy/affinity", "proxy/router", "proxy/balancer"}
 	impure := []string{
 		"context", "io", "io/fs", "log", "net", "net/http", "os", "os/exec", "os/signal", "syscall",
 		"log/slog", "github.com/go-logr/logr", "golang.org/x/sys/unix", "google.golang.org/grpc",
