@@ -64,6 +64,8 @@ var flow = map[string][]string{
 	// The data plane. What a proxy is told:
 	"proxy/apply": {"api/push/v1"},
 	"proxy/plan":  {"api/push/v1", "dtab", "proxy/balancer", "proxy/router", "proxy/socket", "proxy/tlsconf"},
+	// what a proxy in front of it says of clients:
+	"proxy/proxyproto": {},
 	// and what a connection meets:
 	"proxy/tlsconf":  {},
 	"proxy/flow":     {},
