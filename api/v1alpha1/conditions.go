@@ -58,6 +58,9 @@ const (
 	ReasonFails = "Fails"
 	// ReasonRefNotPermitted: a reference crosses namespaces without permission.
 	ReasonRefNotPermitted = "RefNotPermitted"
+	// ReasonInvalidCertificateRef: a Secret or ConfigMap with certificates or a key is not
+	// there, cannot be read or cannot be used; the message says which and why.
+	ReasonInvalidCertificateRef = "InvalidCertificateRef"
 	// ReasonNamerError: service discovery answered with an error.
 	ReasonNamerError = "NamerError"
 	// ReasonPending: an answer is still awaited (also of Programmed, Ready).

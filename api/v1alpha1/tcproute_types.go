@@ -56,6 +56,10 @@ type TCPRouteSpec struct {
 	// Time limits of the connections.
 	// +optional
 	Timeouts *Timeouts `json:"timeouts,omitempty"`
+
+	// TLS of the clients. Without it, what they send is passed on as it is.
+	// +optional
+	TLS *RouteTLS `json:"tls,omitempty"`
 }
 
 // Arms are the backends that lead somewhere. One that does not is what server-side

@@ -11,11 +11,17 @@ import (
 	"time"
 )
 
-// Store holds identities by name. The zero Store is empty. It may be used by many
-// goroutines.
+// Store holds identities, and bundles of what is trusted, by name. The zero Store is
+// empty. It may be used by many goroutines.
 type Store struct {
-	mu    sync.Mutex
-	slots map[string]*slot // name -> identity; guarded by mu
+	mu      sync.Mutex
+	slots   map[string]*slot  // name -> identity; guarded by mu
+	bundles map[string]*shelf // name -> bundle; guarded by mu
+}
+
+// shelf is the place of a bundle, which configs keep.
+type shelf struct {
+	current atomic.Pointer[Bundle] // not nil
 }
 
 // slot is the place of an identity, which configs keep.

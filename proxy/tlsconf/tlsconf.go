@@ -1,12 +1,13 @@
 // Copyright The Wye Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package tlsconf says how the TLS of a listener's clients ends. A Store holds
-// identities (certificate chains with their keys) by name, and makes of a listener's
-// settings the *tls.Config for it: TLS 1.2 and 1.3 with forward secrecy only, and the
-// identity chosen by the host name that a client asks for. An identity that is put
-// into the Store again is in force for the next handshake, in every config made of it.
-// It reads no files, and no key leaves it but inside a *tls.Config.
+// Package tlsconf says how the TLS of a listener's clients ends, and how that to
+// endpoints begins. A Store holds identities (certificate chains with their keys) and
+// bundles of what is trusted, by name. It makes of a listener's settings the *tls.Config
+// for it: TLS 1.2 and 1.3 with forward secrecy only, and the identity chosen by the host
+// name that a client asks for; and of a pool's settings the configs for its endpoints.
+// What is put into the Store again is in force for the next handshake, in every config
+// made of it. It reads no files, and no key leaves it but inside a *tls.Config.
 package tlsconf
 
 import (
@@ -29,7 +30,9 @@ type Server struct {
 	// Protocols of ALPN, in order of preference. A client that offers others only is
 	// refused with no_application_protocol. None: none is agreed upon.
 	Protocols []string
-	Clients   Clients
+	// MinVersion is tls.VersionTLS12 or tls.VersionTLS13. 0: the former.
+	MinVersion uint16
+	Clients    Clients
 }
 
 // suites of TLS 1.2: forward secrecy and authenticated encryption. Those of TLS 1.3
@@ -59,8 +62,11 @@ func (s *Store) Server(o Server) (*tls.Config, error) {
 	if err := CheckProtocols(o.Protocols); err != nil {
 		return nil, err
 	}
+	if v := o.MinVersion; v != 0 && v != tls.VersionTLS12 && v != tls.VersionTLS13 {
+		return nil, fmt.Errorf("minimum version %#04x is neither TLS 1.2 nor 1.3", v)
+	}
 	config := &tls.Config{
-		MinVersion:     tls.VersionTLS12,
+		MinVersion:     max(o.MinVersion, tls.VersionTLS12),
 		CipherSuites:   suites(),
 		NextProtos:     slices.Clone(o.Protocols),
 		GetCertificate: choice.certificate,

@@ -40,7 +40,7 @@ var base = map[string]string{
 // bounds are all that there are: TestEveryBoundHasACase holds them against the schema.
 var bounds = map[string][]bound{
 	"Dtab":       dtabBounds,
-	"TCPRoute":   slices.Concat(tcpRouteBounds, backendBounds, timeoutBounds),
+	"TCPRoute":   slices.Concat(tcpRouteBounds, backendBounds, timeoutBounds, tlsBounds),
 	"ProxyFleet": proxyFleetBounds,
 }
 
