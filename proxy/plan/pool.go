@@ -22,7 +22,7 @@ type Pool struct {
 // pool reads a pool. What has not changed is taken over from before, which may be nil.
 func (b *building) pool(p *pushv1.Pool) (*Pool, error) {
 	name := p.GetName()
-	targets, err := targets(p.GetEndpoints())
+	form, err := b.form(p)
 	if _, double := b.plan.Pools[name]; double {
 		err = fmt.Errorf("pool %q is there twice", name)
 	} else if name == "" {
@@ -34,11 +34,11 @@ func (b *building) pool(p *pushv1.Pool) (*Pool, error) {
 	before := b.oldPool(name)
 	if before == nil {
 		before = &Pool{}
-	} else if before.Has(targets) && proto.Equal(before.settings, p.GetSettings()) {
+	} else if before.Has(form.Targets) && proto.Equal(before.settings, p.GetSettings()) {
 		return before, nil
 	}
 	return &Pool{
-		Pool:     balancer.NewPool(name, targets, before.Pool),
+		Pool:     balancer.NewPool(form, before.Pool),
 		settings: proto.CloneOf(p.GetSettings()),
 	}, nil
 }

@@ -6,15 +6,12 @@ package plan
 import (
 	"errors"
 	"fmt"
-	"math"
-	"net/netip"
 	"time"
 
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	pushv1 "github.com/wye-dev/wye/api/push/v1"
 	"github.com/wye-dev/wye/dtab"
-	"github.com/wye-dev/wye/proxy/balancer"
 	"github.com/wye-dev/wye/proxy/router"
 	"github.com/wye-dev/wye/proxy/socket"
 )
@@ -197,30 +194,4 @@ func redistribute(o pushv1.OnUnavailable) (bool, error) {
 	default:
 		return false, fmt.Errorf("on_unavailable is %d, which this version does not know", o)
 	}
-}
-
-// targets reads the endpoints of a pool.
-func targets(endpoints []*pushv1.Endpoint) ([]balancer.Target, error) {
-	targets := make([]balancer.Target, 0, len(endpoints))
-	for i, e := range endpoints {
-		ip, err := netip.ParseAddr(e.GetAddress())
-		switch {
-		case err != nil:
-			return nil, fmt.Errorf("address %q of endpoint %d is not an IP address", e.GetAddress(), i)
-		case ip.Zone() != "":
-			return nil, fmt.Errorf("address %q of endpoint %d has a zone", e.GetAddress(), i)
-		case e.GetPort() < 1 || e.GetPort() > 65535:
-			return nil, fmt.Errorf("port %d of endpoint %s is not in 1 to 65535", e.GetPort(), ip)
-		}
-		weight := e.GetWeight()
-		if weight == 0 {
-			weight = 1
-		}
-		if math.IsNaN(weight) || math.IsInf(weight, 0) || weight < 0 {
-			return nil, fmt.Errorf("weight %v of endpoint %s is not a finite number above 0", e.GetWeight(), ip)
-		}
-		addr := netip.AddrPortFrom(ip.Unmap(), uint16(e.GetPort()))
-		targets = append(targets, balancer.Target{Addr: addr, Weight: weight})
-	}
-	return targets, nil
 }

@@ -31,7 +31,7 @@ func pool(n int) *balancer.Pool {
 	for i := range n {
 		targets = append(targets, balancer.Target{Addr: addr(byte(i + 1)), Weight: 1})
 	}
-	return balancer.NewPool("p", targets, nil)
+	return balancer.NewPool(balancer.Form{Name: "p", Targets: targets}, nil)
 }
 
 // network answers attempts to connect, in virtual time.
@@ -184,7 +184,7 @@ func TestConnectOverLoopback(t *testing.T) {
 	}
 	defer l.Close()
 	to := l.Addr().(*net.TCPAddr).AddrPort()
-	p := balancer.NewPool("p", []balancer.Target{{Addr: to, Weight: 1}}, nil)
+	p := balancer.NewPool(balancer.Form{Name: "p", Targets: []balancer.Target{{Addr: to, Weight: 1}}}, nil)
 	timeouts := plan.Timeouts{Connect: time.Minute}
 	c, outcome := connect(t.Context(), nil, p, timeouts)
 	if outcome != flow.Open {

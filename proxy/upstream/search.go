@@ -140,7 +140,7 @@ func (s *Search) enter(choice int, now time.Time) Step {
 // pick takes the next endpoint of the arm.
 func (s *Search) pick(now time.Time) Step {
 	pool := s.Route.Pools[s.choice]
-	lease, ok := pool.Pick(s.tried)
+	lease, ok := pool.Pick(balancer.Ask{Tried: s.tried, Client: s.Client.Addr(), Now: now})
 	if !ok {
 		return s.leave(exhausted(len(s.tried)), now)
 	}

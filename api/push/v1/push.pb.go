@@ -2840,8 +2840,10 @@ type Balancing struct {
 	Policy BalancingPolicy        `protobuf:"varint,1,opt,name=policy,proto3,enum=wye.push.v1.BalancingPolicy" json:"policy,omitempty"`
 	// Time over which the share of a new endpoint grows to its full. Unset: at once.
 	SlowStart *durationpb.Duration `protobuf:"bytes,2,opt,name=slow_start,json=slowStart,proto3" json:"slow_start,omitempty"`
-	// Endpoints meant for the proxy's zone go first.
-	PreferZone    bool `protobuf:"varint,3,opt,name=prefer_zone,json=preferZone,proto3" json:"prefer_zone,omitempty"`
+	// Endpoints' zones do not count. Otherwise those meant for zones other than the
+	// proxy's get connections only while no other can be used; if, as for kube-proxy,
+	// every endpoint has zones and some have the proxy's.
+	IgnoreZones   bool `protobuf:"varint,3,opt,name=ignore_zones,json=ignoreZones,proto3" json:"ignore_zones,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2890,9 +2892,9 @@ func (x *Balancing) GetSlowStart() *durationpb.Duration {
 	return nil
 }
 
-func (x *Balancing) GetPreferZone() bool {
+func (x *Balancing) GetIgnoreZones() bool {
 	if x != nil {
-		return x.PreferZone
+		return x.IgnoreZones
 	}
 	return false
 }
@@ -3335,13 +3337,12 @@ const file_api_push_v1_push_proto_rawDesc = "" +
 	"\x1cmax_connections_per_endpoint\x18\x06 \x01(\rR\x19maxConnectionsPerEndpoint\x12\x1f\n" +
 	"\vmax_pending\x18\a \x01(\rR\n" +
 	"maxPending\x12'\n" +
-	"\x0fmin_connections\x18\b \x01(\rR\x0eminConnections\"\x9c\x01\n" +
+	"\x0fmin_connections\x18\b \x01(\rR\x0eminConnections\"\x9e\x01\n" +
 	"\tBalancing\x124\n" +
 	"\x06policy\x18\x01 \x01(\x0e2\x1c.wye.push.v1.BalancingPolicyR\x06policy\x128\n" +
 	"\n" +
-	"slow_start\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\tslowStart\x12\x1f\n" +
-	"\vprefer_zone\x18\x03 \x01(\bR\n" +
-	"preferZone\"\xb9\x02\n" +
+	"slow_start\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\tslowStart\x12!\n" +
+	"\fignore_zones\x18\x03 \x01(\bR\vignoreZones\"\xb9\x02\n" +
 	"\x0eFailureAccrual\x121\n" +
 	"\x14consecutive_failures\x18\x01 \x01(\rR\x13consecutiveFailures\x12:\n" +
 	"\vmin_penalty\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\n" +
