@@ -53,6 +53,16 @@ type TCPRouteSpec struct {
 	// +optional
 	OnUnavailable OnUnavailable `json:"onUnavailable,omitempty"`
 
+	// How connections are split among arms: Exact deals them out by weight; Sticky
+	// goes by the client's address, so that a client keeps to its arm. Exact when not set.
+	// +optional
+	Splitting Splitting `json:"splitting,omitempty"`
+
+	// What becomes of established connections whose arm gets no new ones. They stay
+	// when not set.
+	// +optional
+	Migration *Migration `json:"migration,omitempty"`
+
 	// Time limits of the connections.
 	// +optional
 	Timeouts *Timeouts `json:"timeouts,omitempty"`
@@ -221,6 +231,11 @@ type TCPRouteStatus struct {
 	// +optional
 	Converged string `json:"converged,omitempty"`
 
+	// Connections that migration is to end, of all proxies. Set where spec.migration
+	// ends any.
+	// +optional
+	StaleConnections *int64 `json:"staleConnections,omitempty"`
+
 	// Content hash of what is published for this route.
 	// +optional
 	ConfigHash string `json:"configHash,omitempty"`
@@ -262,6 +277,7 @@ type ArmStatus struct {
 // +kubebuilder:printcolumn:name="Converged",type=string,JSONPath=`.status.converged`,description="Proxies that serve the newest form, of all that should"
 // +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
 // +kubebuilder:printcolumn:name="Reason",type=string,priority=1,JSONPath=`.status.conditions[?(@.type=="Ready")].reason`
+// +kubebuilder:printcolumn:name="Stale",type=integer,priority=1,JSONPath=`.status.staleConnections`,description="Connections that migration is to end"
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 type TCPRoute struct {
 	metav1.TypeMeta `json:",inline"`

@@ -34,6 +34,7 @@ func (t *translation) config(drafts []*draft) *pushv1.Config {
 			continue
 		}
 		r := wireRoute(d.key.String(), *d.form, congestion.Backends)
+		t.divide(r.Migration)
 		c.Routes = append(c.Routes, r)
 		listeners[r.Listener] = &pushv1.Listener{
 			Name: r.Listener, Port: uint32(d.port), CongestionControl: congestion.Clients,
@@ -81,6 +82,7 @@ func wireRoute(name string, b Bound, congestionControl string) *pushv1.Route {
 	if b.Spec.OnUnavailable == v1alpha1.OnUnavailableRedistribute {
 		r.OnUnavailable = pushv1.OnUnavailable_ON_UNAVAILABLE_REDISTRIBUTE
 	}
+	r.Splitting, r.Migration = wireSplitting(b.Spec.Splitting), wireMigration(b.Spec.Migration)
 	r.Hash = hash(r)
 	return r
 }

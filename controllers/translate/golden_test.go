@@ -26,7 +26,7 @@ import (
 var update = flag.Bool("update", false, "write the results into testdata")
 
 // TestGolden runs each archive of testdata. An archive is a story: its files set
-// the inputs (fleet.yaml, routes.yaml, dtabs.yaml, namespaces.yaml, names.yaml),
+// the inputs (fleet.yaml, routes.yaml, dtabs.yaml, namespaces.yaml, names.yaml, proxies.yaml),
 // and each config.yaml and verdicts.yaml is what they translate to at that
 // place. What is not set again stays as it was. A file called "restart" makes the
 // translation forget the last good forms, as a controller that starts does.
@@ -83,6 +83,7 @@ type inputs struct {
 	dtabs      []*v1alpha1.Dtab
 	namespaces map[string]map[string]string
 	names      []nameState
+	proxies    int
 	previous   map[types.NamespacedName]Bound
 	result     Result
 }
@@ -122,6 +123,8 @@ func (in *inputs) set(t *testing.T, f *txtar.File) {
 	case "names.yaml":
 		in.names = nil
 		err = yaml.UnmarshalStrict(f.Data, &in.names)
+	case "proxies.yaml":
+		err = yaml.UnmarshalStrict(f.Data, &in.proxies)
 	case "restart":
 		in.previous = nil
 	default:
@@ -135,7 +138,7 @@ func (in *inputs) set(t *testing.T, f *txtar.File) {
 func (in *inputs) snapshot(t *testing.T) Snapshot {
 	t.Helper()
 	s := Snapshot{
-		Fleet: in.fleet, Routes: in.routes, NamespaceLabels: in.namespaces, Previous: in.previous,
+		Fleet: in.fleet, Routes: in.routes, NamespaceLabels: in.namespaces, Previous: in.previous, Proxies: in.proxies,
 		Dtabs: map[types.NamespacedName]*v1alpha1.Dtab{},
 	}
 	for _, d := range in.dtabs {

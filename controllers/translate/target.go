@@ -38,6 +38,9 @@ func JudgeRoute(r *v1alpha1.TCPRoute) Judgement {
 
 // read reads the destinations of a route. wrong is set when a text does not parse.
 func read(r *v1alpha1.TCPRoute) (targets []target, wrong *Judgement) {
+	if wrong := readMigration(r.Spec.Migration); wrong != nil {
+		return nil, wrong
+	}
 	if len(r.Spec.Arms()) == 0 {
 		path, wrong := readPath("spec.dst", r.Spec.Dst)
 		return []target{{weight: 1, path: path}}, wrong

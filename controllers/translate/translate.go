@@ -30,6 +30,9 @@ type Snapshot struct {
 	NamespaceLabels map[string]map[string]string // namespace -> labels
 	// Names answers for concrete names.
 	Names Names
+	// Proxies of the fleet that run, among which what is allowed to all of them
+	// together is divided. 0 counts as 1.
+	Proxies int
 	// Previous are the bound forms that the last translation of this fleet found good.
 	Previous map[types.NamespacedName]Bound // route -> form
 }

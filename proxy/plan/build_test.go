@@ -353,7 +353,7 @@ func FuzzBuild(f *testing.F) {
 					t.Errorf("arm %q of route %q has the wrong pool", arm.Arm, name)
 				}
 			}
-			r.Chooser.Next()
+			r.Chooser.Next(netip.Addr{})
 		}
 		for name, l := range p.Listeners {
 			if l.Name != name || l.Port == 0 {

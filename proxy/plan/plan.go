@@ -53,6 +53,7 @@ type Route struct {
 	TLS *tls.Config
 	// CongestionControl towards endpoints, well formed; empty: the kernel's default.
 	CongestionControl string
+	Migration         *Migration // nil: established connections stay
 
 	Chooser *router.Chooser
 	Pools   []*Pool // of the arms, by the chooser's indexes

@@ -38,9 +38,13 @@ func (b *building) route(r *pushv1.Route) (*Route, error) {
 	if err := socket.CheckCongestionControl(r.GetCongestionControl()); err != nil {
 		return nil, err
 	}
+	migration, err := migration(r.GetMigration())
+	if err != nil {
+		return nil, err
+	}
 	before := b.old.Routes[r.GetName()]
 	if before != nil && r.GetHash() != "" && before.Hash == r.GetHash() && b.havePools(before) {
-		return before.with(b.plan.Pools), nil
+		return before.with(b.plan.Pools).migrating(migration), nil
 	}
 	next := &Route{
 		Name:              r.GetName(),
@@ -49,11 +53,12 @@ func (b *building) route(r *pushv1.Route) (*Route, error) {
 		Timeouts:          timeouts,
 		Redistribute:      redistribute,
 		CongestionControl: r.GetCongestionControl(),
+		Migration:         migration,
 	}
 	if err := b.endTLS(next, r.GetTls()); err != nil {
 		return nil, err
 	}
-	if next.Chooser, err = chooser(r.GetTree()); err != nil {
+	if next.Chooser, err = chooser(r); err != nil {
 		return nil, err
 	}
 	for _, arm := range next.Chooser.Arms() {
@@ -93,9 +98,9 @@ func (b *building) havePools(r *Route) bool {
 	return true
 }
 
-func chooser(t *pushv1.Tree) (*router.Chooser, error) {
+func chooser(r *pushv1.Route) (*router.Chooser, error) {
 	nodes := 0
-	tree, err := tree(t, 1, &nodes)
+	tree, err := tree(r.GetTree(), 1, &nodes)
 	if err != nil {
 		return nil, err
 	}
@@ -103,7 +108,7 @@ func chooser(t *pushv1.Tree) (*router.Chooser, error) {
 	if err != nil {
 		return nil, err
 	}
-	return router.NewChooser(shares), nil
+	return split(r.GetSplitting(), shares)
 }
 
 // tree reads a tree from the wire. nodes counts those read so far.

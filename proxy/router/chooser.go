@@ -4,13 +4,15 @@
 // Package router decides which arm of a route a connection goes to. Flatten works
 // out from a bound name tree the share of each arm; a Chooser deals connections
 // out so that after every one of them each arm has had its share to within one
-// connection. It does no IO, reads no clock, draws no random numbers and
+// connection, or else so that clients keep to their arm. It does no IO, reads no clock, draws no random numbers and
 // allocates nothing per connection, so that every driver can use it from any thread.
 package router
 
 import (
 	"math/big"
 	"math/bits"
+	"net/netip"
+	"slices"
 	"sync"
 )
 
@@ -22,7 +24,7 @@ const Nowhere = -1
 const resolution = 48
 
 // Chooser deals the connections of one route out to its arms. All accept loops
-// share it.
+// share it. One that NewSticky made goes by the client alone; the others keep count.
 //
 // It keeps for each arm its lag: the connections it should have had so far less
 // those it has had. With each connection every arm's lag grows by its share, and
@@ -48,6 +50,8 @@ type Chooser struct {
 	whole int64   // one connection
 	slack int64   // 1/(2k-2) of whole
 	sole  int     // index of the part that is the whole, or -1
+
+	places []place // of the parts; nil: exact
 
 	mu    sync.Mutex
 	lags  []int64 // guarded by mu; of each part, in fractions of whole; their sum is 0
@@ -77,10 +81,20 @@ func NewChooser(s Shares) *Chooser {
 // Arms are the arms that Next and Instead return indexes into. It must not be changed.
 func (c *Chooser) Arms() []Leaf { return c.arms }
 
-// Next chooses the arm of the next connection: an index into Arms, or Nowhere.
-func (c *Chooser) Next() int {
+// Has tells whether an arm gets connections: whether it has a share.
+func (c *Chooser) Has(arm string) bool {
+	i := slices.IndexFunc(c.arms, func(l Leaf) bool { return l.Arm == arm })
+	return i >= 0 && c.parts[i] > 0
+}
+
+// Next chooses the arm of the next connection, which is client's: an index into
+// Arms, or Nowhere.
+func (c *Chooser) Next(client netip.Addr) int {
 	if c.sole >= 0 {
 		return c.choice(c.sole)
+	}
+	if c.places != nil {
+		return c.choice(nearest(c.places, client, 0))
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -113,8 +127,12 @@ func (c *Chooser) before(i, j int) bool {
 // The connection stays charged to the arm that Next chose, so that shares come
 // out right again as soon as that arm is back, with nothing to make up for. What
 // goes elsewhere meanwhile has an account of its own: it is divided among the
-// arms that are left in proportion to their shares, the largest lag first.
-func (c *Chooser) Instead(tried Set) int {
+// arms that are left in proportion to their shares, the largest lag first. Where
+// clients keep to their arm, it is the arm that client would have without those tried.
+func (c *Chooser) Instead(tried Set, client netip.Addr) int {
+	if c.places != nil {
+		return nearest(c.places[:len(c.arms)], client, tried)
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	var left uint64

@@ -8,6 +8,7 @@ import (
 	"math"
 	"math/big"
 	"math/rand/v2"
+	"net/netip"
 	"slices"
 	"strings"
 	"sync"
@@ -31,7 +32,7 @@ func chooser(t testing.TB, tr tree) *router.Chooser {
 func deal(c *router.Chooser, n int) string {
 	var b strings.Builder
 	for range n {
-		if i := c.Next(); i == router.Nowhere {
+		if i := c.Next(netip.Addr{}); i == router.Nowhere {
 			b.WriteString("-")
 		} else {
 			b.WriteString(c.Arms()[i].Arm)
@@ -74,7 +75,7 @@ func TestEveryPrefixIsWithinOneConnectionOfItsShare(t *testing.T) {
 		c := router.NewChooser(shares)
 		bound := account.bound()
 		for n := 1; n <= 1500; n++ {
-			account.add(c.Next())
+			account.add(c.Next(netip.Addr{}))
 			if least, most := account.lags(); least < -bound || most > bound {
 				t.Fatalf("trial %d: lags are from %v to %v, want within %v, after %d connections of %s", trial, least, most, bound, n, text(shares))
 			}
@@ -86,7 +87,7 @@ func TestAMillionToOneIsExactOverItsPeriod(t *testing.T) {
 	c := chooser(t, union(1.0, leaf("rare"), 1e6, leaf("common")))
 	counts := [2]int{}
 	for range 1_000_001 {
-		counts[c.Next()]++
+		counts[c.Next(netip.Addr{})]++
 	}
 	if diff := cmp.Diff([2]int{1, 1_000_000}, counts); diff != "" {
 		t.Error(diff)
@@ -111,7 +112,7 @@ func TestLagsStayBoundedThroughChanges(t *testing.T) {
 			c, account = next, nextAccount
 			bound := 1 + harmonic(len(shares.Arms))
 			for range rng.IntN(200) {
-				account.add(c.Next())
+				account.add(c.Next(netip.Addr{}))
 				if least, most := account.lags(); least <= -1-1e-6 || most >= bound {
 					t.Fatalf("trial %d, change %d: lags from %v to %v, want -1 to %v", trial, change, least, most, bound)
 				}
@@ -138,14 +139,14 @@ func TestLagsComeBackWithinOneAfterAChange(t *testing.T) {
 		shares, _ := router.Flatten(before)
 		oldAccount := newAccount(shares)
 		for range rng.IntN(1000) {
-			oldAccount.add(old.Next())
+			oldAccount.add(old.Next(netip.Addr{}))
 		}
 		c.Adopt(old)
 		shares, _ = router.Flatten(after)
 		account := newAccount(shares)
 		account.adopt(oldAccount)
 		for n := range int(sum/smallest) + 1000 {
-			account.add(c.Next())
+			account.add(c.Next(netip.Addr{}))
 			if least, most := account.lags(); n > int(sum/smallest) && (least <= -1-1e-6 || most >= 1+1e-6) {
 				t.Fatalf("trial %d: lags from %v to %v, %d connections after the change", trial, least, most, n)
 			}
@@ -174,7 +175,7 @@ func TestZeroWeightGetsNothingThroughChanges(t *testing.T) {
 		if got := deal(c, 7); strings.Contains(got, "never") || i%3 == 0 && strings.Contains(got, "a") {
 			t.Fatalf("round %d dealt %s", i, got)
 		}
-		if got := c.Instead(router.Set(0).With(0).With(2)); got != router.Nowhere {
+		if got := c.Instead(router.Set(0).With(0).With(2), netip.Addr{}); got != router.Nowhere {
 			t.Fatalf("redistributed to %d, which has no share", got)
 		}
 	}
@@ -189,7 +190,7 @@ func TestAllLoopsShareOneAccount(t *testing.T) {
 		loops.Go(func() {
 			mine := make([]int, 3)
 			for range 1000 {
-				mine[c.Next()]++
+				mine[c.Next(netip.Addr{})]++
 			}
 			mu.Lock()
 			defer mu.Unlock()
@@ -208,12 +209,12 @@ func TestRedistributionFollowsTheSharesOfTheArmsLeft(t *testing.T) {
 	c := chooser(t, union(50.0, leaf("dead"), 30.0, leaf("b"), 20.0, leaf("c"), 900.0, empty))
 	counts := make([]int, 3)
 	for range 1000 {
-		counts[c.Instead(router.Set(0).With(0))]++
+		counts[c.Instead(router.Set(0).With(0), netip.Addr{})]++
 	}
 	if diff := cmp.Diff([]int{0, 600, 400}, counts); diff != "" {
 		t.Error(diff)
 	}
-	if got := c.Instead(router.Set(0).With(0).With(1).With(2)); got != router.Nowhere {
+	if got := c.Instead(router.Set(0).With(0).With(1).With(2), netip.Addr{}); got != router.Nowhere {
 		t.Errorf("with every arm tried, got arm %d", got)
 	}
 }
@@ -221,16 +222,16 @@ func TestRedistributionFollowsTheSharesOfTheArmsLeft(t *testing.T) {
 func TestRedistributionLeavesTheSharesOfNextAlone(t *testing.T) {
 	c, undisturbed := chooser(t, union(5.0, leaf("a"), 3.0, leaf("b"), 2.0, leaf("c"))), chooser(t, union(5.0, leaf("a"), 3.0, leaf("b"), 2.0, leaf("c")))
 	for range 100 {
-		if got, want := c.Next(), undisturbed.Next(); got != want {
+		if got, want := c.Next(netip.Addr{}), undisturbed.Next(netip.Addr{}); got != want {
 			t.Fatalf("chose %d, want %d", got, want)
 		}
-		c.Instead(router.Set(0).With(0))
+		c.Instead(router.Set(0).With(0), netip.Addr{})
 	}
 }
 
 func TestChoosingAllocatesNothing(t *testing.T) {
 	c := chooser(t, randomTree(rand.New(rand.NewPCG(7, 8)), router.MaxArms, 1))
-	if n := testing.AllocsPerRun(1000, func() { c.Next(); c.Instead(router.Set(0).With(3)) }); n != 0 {
+	if n := testing.AllocsPerRun(1000, func() { c.Next(netip.Addr{}); c.Instead(router.Set(0).With(3), netip.Addr{}) }); n != 0 {
 		t.Errorf("%v allocations per choice", n)
 	}
 }
@@ -246,7 +247,7 @@ func BenchmarkNext(b *testing.B) {
 			b.ReportAllocs()
 			b.RunParallel(func(pb *testing.PB) {
 				for pb.Next() {
-					c.Next()
+					c.Next(netip.Addr{})
 				}
 			})
 		})

@@ -6,6 +6,7 @@ package router_test
 import (
 	"fmt"
 	"math"
+	"net/netip"
 	"strings"
 	"testing"
 
@@ -126,7 +127,7 @@ func TestFlattenIsQuickOnHostileWeights(t *testing.T) {
 	}
 	c := router.NewChooser(shares)
 	for range 1000 {
-		c.Next()
+		c.Next(netip.Addr{})
 	}
 }
 

@@ -81,7 +81,7 @@ func (s *Search) Begin(m *metrics.Metrics, g Guest) Step {
 		s.Arm = m.Accept(g.Listener, "", "")
 		return Step{Outcome: flow.NoRoute}
 	}
-	choice := g.Route.Chooser.Next()
+	choice := g.Route.Chooser.Next(g.Client.Addr())
 	if choice == router.Nowhere {
 		s.Arm = m.Accept(g.Listener, g.Route.Name, "")
 		return Step{Outcome: flow.NoDestination}
@@ -172,7 +172,7 @@ func (s *Search) leave(outcome flow.Outcome, now time.Time) Step {
 	if !s.Route.Redistribute || !now.Before(s.connectBy()) {
 		return Step{Outcome: outcome}
 	}
-	choice := s.Route.Chooser.Instead(s.arms)
+	choice := s.Route.Chooser.Instead(s.arms, s.Client.Addr())
 	if choice == router.Nowhere {
 		return Step{Outcome: outcome}
 	}

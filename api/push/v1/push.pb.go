@@ -1816,7 +1816,8 @@ type Route struct {
 	state    protoimpl.MessageState `protogen:"open.v1"`
 	Name     string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`         // "NAMESPACE/NAME" of the TCPRoute
 	Listener string                 `protobuf:"bytes,2,opt,name=listener,proto3" json:"listener,omitempty"` // name of its Listener
-	// Content hash of this message without the hash itself, in hex.
+	// Content hash of this message in hex, without the hash itself, and with the
+	// migration's per_second of the whole fleet: it changes with the route alone.
 	Hash          string        `protobuf:"bytes,3,opt,name=hash,proto3" json:"hash,omitempty"`
 	Tree          *Tree         `protobuf:"bytes,4,opt,name=tree,proto3" json:"tree,omitempty"`
 	Timeouts      *Timeouts     `protobuf:"bytes,5,opt,name=timeouts,proto3" json:"timeouts,omitempty"`
@@ -2090,10 +2091,12 @@ func (x *Access) GetAudit() bool {
 	return false
 }
 
-// Migration ends connections of arms that get no new ones.
+// Migration ends connections of arms that get no new ones: they have no share, or
+// the tree does not have them any more.
 type Migration struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Connections ended per second by this proxy. 0: all at once.
+	// Connections ended per second by this proxy, below 1 for fewer. 0: one after the
+	// other until the deadline, or all at once without one.
 	PerSecond float64 `protobuf:"fixed64,1,opt,name=per_second,json=perSecond,proto3" json:"per_second,omitempty"`
 	// Those that are quiet longest go first.
 	IdleFirst bool `protobuf:"varint,2,opt,name=idle_first,json=idleFirst,proto3" json:"idle_first,omitempty"`
