@@ -33,7 +33,7 @@ type Migration struct {
 	Mode MigrationMode `json:"mode,omitempty"`
 
 	// Connections of the route ended per second by the whole fleet at most, from 0.001
-	// to 100000; 500m is one every two seconds. Each proxy has an equal part of it.
+	// to 100000; 500m, or "0.5", is one every two seconds. Each proxy has an equal part of it.
 	// +kubebuilder:validation:XValidation:rule="type(self) == int ? int(self) >= 1 && int(self) <= 100000 : isQuantity(string(self)) && quantity(string(self)).compareTo(quantity('1m')) >= 0 && quantity(string(self)).compareTo(quantity('100k')) <= 0",message="perSecond must be a number from 0.001 to 100000, such as 10 or 500m"
 	// +optional
 	PerSecond *resource.Quantity `json:"perSecond,omitempty"`

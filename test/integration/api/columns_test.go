@@ -27,7 +27,7 @@ func TestKubectlShowsWhatIsInForce(t *testing.T) {
 			"default 2 2/3 True False Pending",
 		}},
 		{"tcproutes.wye.dev", []string{
-			"NAME FLEET PORT DESTINATION SPLIT CONVERGED READY REASON AGE",
+			"NAME FLEET PORT DESTINATION SPLIT CONVERGED READY REASON STALE AGE",
 			"canary redis 6380 redis1,redis2 redis1=90% redis2=10% 2/3 False NoReplicas",
 			"redis redis 6379 /svc/redis redis1=100% 3/3 True Ready",
 		}},

@@ -39,8 +39,12 @@ var base = map[string]string{
 
 // bounds are all that there are: TestEveryBoundHasACase holds them against the schema.
 var bounds = map[string][]bound{
-	"Dtab":       dtabBounds,
-	"TCPRoute":   slices.Concat(tcpRouteBounds, backendBounds, timeoutBounds, tlsBounds),
+	"Dtab": dtabBounds,
+	"TCPRoute": slices.Concat(
+		tcpRouteBounds, backendBounds, timeoutBounds,
+		tlsBounds,
+		shiftBounds,
+	),
 	"ProxyFleet": proxyFleetBounds,
 }
 
