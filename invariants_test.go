@@ -120,7 +120,7 @@ var flow = map[string][]string{
 
 	// Around the product.
 	"hack/assets":   {},
-	"hack/demo":     {"api/v1alpha1", "test/kube", "test/load", "test/story"},
+	"hack/demo":     {"api/v1alpha1", "test/kube", "test/load", "test/ports", "test/story"},
 	"hack/image":    {},
 	"test/kube":     {},
 	"test/load":     {},

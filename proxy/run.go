@@ -46,6 +46,9 @@ type Options struct {
 	// Bind is the address that the routes' ports are opened on. The zero Addr
 	// is every address of the machine, IPv4 and IPv6.
 	Bind netip.Addr
+	// SharePorts lets other proxies of the same user open the same ports, if they are
+	// to share them too. By default a port is this proxy's alone.
+	SharePorts bool
 	// Admin is where the admin server listens. Run closes it.
 	Admin net.Listener
 	// Drain is closed to have the proxy drain and Run return. Nil: never.
@@ -142,6 +145,7 @@ func newServer(o Options, end func()) (*server, error) {
 	}
 	s.set = listener.NewSet(driver, listener.Options{
 		Address:    o.Bind,
+		Shared:     o.SharePorts,
 		Log:        o.Log,
 		Metrics:    counted,
 		OnRefusals: func([]*pushv1.Refusal) { s.source.Recheck() },

@@ -28,6 +28,7 @@ func usage(format string, args ...any) error { return usageError{fmt.Errorf(form
 type settings struct {
 	config        apply.Options
 	bind          string
+	sharePorts    bool
 	adminAddr     string
 	drainDelay    time.Duration
 	drainDeadline time.Duration
@@ -51,6 +52,7 @@ func (s *settings) register(command *cobra.Command) {
 	f.StringVar(&c.StateDir, "state-dir", "", "`DIR` to keep the last good config in, made if need be (default: it is not kept)")
 	f.StringVar(&c.Bootstrap, "bootstrap-config", "", "`FILE` with a config, as kept in --state-dir, to start with if it is newer than that; may be missing")
 	f.StringVar(&s.bind, "bind", "", "IP `ADDRESS` to open the routes' ports on (default: every address, IPv4 and IPv6)")
+	f.BoolVar(&s.sharePorts, "share-ports", false, "open the routes' ports even if other proxies of the same user have them open with --share-ports; connections are spread over all")
 	f.StringVar(&s.adminAddr, "admin-addr", "127.0.0.1:9990", "`HOST:PORT` of /live, /ready, /metrics and /config; without HOST: every address")
 	f.DurationVar(&s.drainDelay, "drain-delay", 5*time.Second, "`TIME` to go on accepting once draining begins, so that senders notice")
 	f.DurationVar(&s.drainDeadline, "drain-deadline", 30*time.Second, "`TIME` that connections have to end after that")
@@ -85,6 +87,7 @@ func (s *settings) options(logs io.Writer) (proxy.Options, error) {
 	return proxy.Options{
 		Config:        config,
 		Bind:          bind,
+		SharePorts:    s.sharePorts,
 		DrainDelay:    s.drainDelay,
 		DrainDeadline: s.drainDeadline,
 		Log:           log,

@@ -17,6 +17,7 @@ type Flags struct {
 	StateDir        string        // where the last good config is kept
 	BootstrapConfig string        // file to start from when StateDir has none; may be missing. Empty: no flag
 	Bind            string        // address of the listeners. Empty: no flag, every address
+	SharePorts      bool          // other proxies of the host open the same ports
 	AdminAddr       string        // HOST:PORT of /live, /ready, /metrics, /config
 	DrainDelay      time.Duration // see Drain
 	DrainDeadline   time.Duration // see Drain
@@ -43,6 +44,9 @@ func (f Flags) Args() []string {
 		if flag.value != "" {
 			args = append(args, flag.name, flag.value)
 		}
+	}
+	if f.SharePorts {
+		args = append(args, "--share-ports")
 	}
 	return args
 }

@@ -15,6 +15,8 @@ import (
 
 	"github.com/alicebob/miniredis/v2"
 	"github.com/redis/go-redis/v9"
+
+	"github.com/wye-dev/wye/test/ports"
 )
 
 // server is one Redis.
@@ -57,7 +59,7 @@ func (s *stage) startServers(ctx context.Context) error {
 }
 
 func (s *stage) startRedis(ctx context.Context, program, name string) (server, error) {
-	address, err := freeAddress()
+	address, err := ports.Address()
 	if err != nil {
 		return server{}, err
 	}

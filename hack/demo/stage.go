@@ -20,6 +20,7 @@ import (
 
 	"github.com/wye-dev/wye/api/v1alpha1"
 	"github.com/wye-dev/wye/test/kube"
+	"github.com/wye-dev/wye/test/ports"
 )
 
 const (
@@ -98,11 +99,11 @@ func (s *stage) startController(ctx context.Context) error {
 	if err := s.kube.WriteKubeconfig(ctx, kubeconfig, "wye-system", "wye-controller-manager"); err != nil {
 		return err
 	}
-	push, err := freeAddress()
+	push, err := ports.Address()
 	if err != nil {
 		return err
 	}
-	if s.inspection, err = freeAddress(); err != nil {
+	if s.inspection, err = ports.Address(); err != nil {
 		return err
 	}
 	log, err := os.Create(filepath.Join(s.dir, "controller.log"))
@@ -178,12 +179,4 @@ func (s *stage) stopController() error {
 	case <-time.After(stopWithin):
 		return errors.Join(errors.New("wye-controller did not stop in time"), s.controller.Process.Kill())
 	}
-}
-
-func freeAddress() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	return l.Addr().String(), l.Close()
 }

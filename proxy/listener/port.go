@@ -51,12 +51,14 @@ type bound struct {
 	Port
 	address netip.Addr // the zero Addr is all interfaces
 	number  uint16
-	stop    func() // ends accepting; nil when the port could not be opened
-	err     error  // why it could not be
+	stop    func(kept bool) // the driver's; nil when the port could not be opened
+	err     error           // why it could not be
 
-	fd         int    // the same socket as the driver's, while stop is not nil
-	congestion string // congestion control that the plan wants; empty: the kernel's default
-	given      string // what the socket has of that
+	fd         int              // the same socket as the driver's, while stop is not nil
+	held       *net.TCPListener // what the driver is to serve once the Set begins; nil: it does
+	kept       bool             // another port goes on with the socket
+	congestion string           // congestion control that the plan wants; empty: the kernel's default
+	given      string           // what the socket has of that
 }
 
 func (b *bound) serves(address netip.Addr, l *plan.Listener) bool {
@@ -71,11 +73,19 @@ func (b *bound) problem() string {
 	return fmt.Sprintf("bind port %d: %v", b.number, b.err)
 }
 
+// place is where the port is, as in 127.0.0.1:80, or *:80 for all interfaces.
+func (b *bound) place() string {
+	if !b.address.IsValid() {
+		return fmt.Sprintf("*:%d", b.number)
+	}
+	return netip.AddrPortFrom(b.address, b.number).String()
+}
+
 // close stops the port, if it is open.
 func (b *bound) close() {
 	if b.stop != nil {
 		_ = unix.Close(b.fd)
-		b.stop()
+		b.stop(b.kept)
 	}
 }
 
@@ -105,30 +115,13 @@ type Driver interface {
 	// Serve accepts on l, which is the driver's from now on but for the congestion
 	// control that clients inherit from it, until stop is called.
 	// Then nobody new is let in, and whoever has already reached the socket is still
-	// served. stop does not wait for that.
-	Serve(l *net.TCPListener, p *Port) (stop func(), err error)
+	// served; unless the socket is kept, by somebody else who goes on accepting from it.
+	// stop does not wait for that.
+	Serve(l *net.TCPListener, p *Port) (stop func(kept bool), err error)
 	// Active is the number of connections being served.
 	Active() int
 	// Drain waits until stopped ports have let in the last, and every connection has
 	// ended. When kill is closed it ends those that are left, and returns their number.
 	// Nothing is served afterwards. It is called once, after every port has been stopped.
 	Drain(kill <-chan struct{}) (ended int)
-}
-
-// open binds the port and has it served.
-func (s *Set) open(b *bound) error {
-	l, err := socket.Listen(s.ctx, b.address, b.number)
-	if err != nil {
-		return err
-	}
-	if b.fd, err = socket.Duplicate(l); err != nil {
-		_ = l.Close()
-		return err
-	}
-	b.given = ""
-	b.controlCongestion()
-	if b.stop, err = s.driver.Serve(l, &b.Port); err != nil {
-		_ = unix.Close(b.fd)
-	}
-	return err
 }

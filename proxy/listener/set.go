@@ -12,6 +12,7 @@ import (
 	"context"
 	"log/slog"
 	"maps"
+	"net"
 	"net/netip"
 	"slices"
 	"sync"
@@ -37,6 +38,15 @@ type Options struct {
 	// else. Calls do not overlap, but an Install may have come in between: where
 	// that matters, ask Refusals.
 	OnRefusals func([]*pushv1.Refusal)
+	// Shared ports may be open in several proxies of one user that all share them. By
+	// default nobody else can open them.
+	Shared bool
+	// Inherit gives the sockets that another process has listened on, each once, by
+	// place: 127.0.0.1:80, or *:80 for all interfaces. It returns nil where there was
+	// none. Nil: nothing is inherited.
+	Inherit func(place string) *net.TCPListener
+	// Hold has ports opened, and nobody let in, until Begin is called.
+	Hold bool
 	// RetryEvery is the time between attempts to bind a port that could not be
 	// bound. 1s when 0.
 	RetryEvery time.Duration
@@ -55,6 +65,10 @@ type Set struct {
 	tried    map[string]bool   // guarded by mu: congestion controls of the plan
 	retry    *time.Timer       // guarded by mu: nil unless a port is not open
 	draining bool              // guarded by mu
+	holding  bool              // guarded by mu: ports are opened and not served
+
+	going  map[string]*bound    // guarded by mu: during an install, listener name -> port that goes
+	closed map[uint16]time.Time // guarded by mu: number -> when a port was last closed
 
 	telling sync.Mutex // held while OnRefusals runs; taken before mu
 	drain   sync.Once
@@ -66,7 +80,10 @@ func NewSet(driver Driver, opts Options) *Set {
 	opts.RetryEvery = cmp.Or(opts.RetryEvery, time.Second)
 	//nolint:forbidigo // ports outlive every context of the caller; Drain closes them
 	ctx, cancel := context.WithCancel(context.Background())
-	return &Set{opts: opts, driver: driver, ctx: ctx, cancel: cancel, plan: &plan.Plan{}, ports: map[string]*bound{}}
+	return &Set{
+		opts: opts, driver: driver, ctx: ctx, cancel: cancel, holding: opts.Hold,
+		plan: &plan.Plan{}, ports: map[string]*bound{}, closed: map[uint16]time.Time{},
+	}
 }
 
 // Install makes p the plan in force: opens the listeners that are new, closes
@@ -91,11 +108,14 @@ func (s *Set) Install(p *plan.Plan) []*pushv1.Refusal {
 	}
 	s.tryCongestionControls(p)
 	s.plan = p
-	gone := maps.Clone(s.ports)
+	s.going = maps.Clone(s.ports)
 	for name, l := range p.Listeners {
 		if known := s.ports[name]; known != nil && known.serves(s.addressOf(l), l) {
-			delete(gone, name)
-		} else {
+			delete(s.going, name)
+		}
+	}
+	for name, l := range p.Listeners {
+		if known := s.ports[name]; known == nil || s.going[name] == known {
 			s.ports[name] = &bound{
 				Port:    Port{Name: name, MaxConnections: int64(l.MaxConnections)},
 				address: s.addressOf(l),
@@ -110,12 +130,13 @@ func (s *Set) Install(p *plan.Plan) []*pushv1.Refusal {
 			s.ports[name].controlCongestion()
 		}
 	}
-	for name, old := range gone {
-		old.close()
+	for name, old := range s.going {
+		s.shut(old)
 		if s.ports[name] == old {
 			delete(s.ports, name)
 		}
 	}
+	s.going = nil
 	s.scheduleRetry()
 	return s.refusals()
 }
@@ -232,13 +253,13 @@ func (s *Set) Active() int { return s.driver.Active() }
 // it ends those that are left and returns their number. Nothing can be
 // installed afterwards. Draining again waits for the same.
 func (s *Set) Drain(ctx context.Context) (ended int) {
-	s.close()
+	s.close(func(string) bool { return false })
 	s.drain.Do(func() { ended = s.driver.Drain(ctx.Done()) })
 	return ended
 }
 
-// close stops all ports for good.
-func (s *Set) close() {
+// close stops all ports for good. Others go on with those that are kept.
+func (s *Set) close(kept func(place string) bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.draining = true
@@ -247,6 +268,7 @@ func (s *Set) close() {
 		s.retry.Stop()
 	}
 	for name, p := range s.ports {
+		p.kept = kept(p.place())
 		p.close()
 		delete(s.ports, name)
 	}

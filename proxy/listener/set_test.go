@@ -6,6 +6,7 @@ package listener_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -194,10 +195,69 @@ func TestSeveralProxiesShareAPort(t *testing.T) { onEveryPlane(t, testSeveralPro
 
 func testSeveralProxiesShareAPort(t *testing.T, plane plane) {
 	t.Helper()
-	p, q := start(t, plane, listener.Options{}), start(t, plane, listener.Options{})
-	q.port = p.port
+	shared := listener.Options{Shared: true}
+	p, q, third := start(t, plane, shared), start(t, plane, shared), start(t, plane, listener.Options{})
+	q.port, third.port = p.port, p.port
 	p.install(leaf("a"), pool("a", server(t, "a")))
 	q.install(leaf("a"), pool("a", server(t, "a")))
+	if refused := third.try(third.config(leaf("a"), pool("a"))); len(refused) != 1 {
+		t.Errorf("one that does not share the port has it too; refused %s", describe(refused))
+	}
+}
+
+func TestNobodyElseHasAPort(t *testing.T) { onEveryPlane(t, testNobodyElseHasAPort) }
+
+func testNobodyElseHasAPort(t *testing.T, plane plane) {
+	t.Helper()
+	p, sharing, other := start(t, plane, listener.Options{}), start(t, plane, listener.Options{Shared: true}), start(t, plane, listener.Options{})
+	sharing.port, other.port = p.port, p.port
+	a := pool("a", server(t, "a"))
+	p.install(leaf("a"), a)
+	if refused := sharing.try(sharing.config(leaf("a"), a)); len(refused) != 1 {
+		t.Errorf("one that would share it: refused %s, want the port", describe(refused))
+	}
+	config := p.config(leaf("a"), a)
+	config.Listeners[0].Address = "0.0.0.0" // in place of 127.0.0.1, while that one closes
+	if refused := p.try(config); len(refused) > 0 {
+		t.Fatalf("refused %s", describe(refused))
+	}
+	sharing.try(&pushv1.Config{}) // it does not wait for the port any more
+	if refused := other.try(other.config(leaf("a"), a)); len(refused) != 1 {
+		t.Errorf("another one: refused %s, want the port", describe(refused))
+	}
+}
+
+// TestAPortThatChangesItsLimitKeepsItsSocket: whoever waits to be accepted is.
+func TestAPortThatChangesItsLimitKeepsItsSocket(t *testing.T) {
+	onEveryPlane(t, testAPortThatChangesItsLimitKeepsItsSocket)
+}
+
+func testAPortThatChangesItsLimitKeepsItsSocket(t *testing.T, plane plane) {
+	t.Helper()
+	p := start(t, plane, listener.Options{})
+	config := p.config(leaf("a"), pool("a", server(t, "a")))
+	p.try(config)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for i := range uint32(50) {
+			config.Listeners[0].MaxConnections = 100 + i
+			config.Listeners[0].Name = fmt.Sprintf("tcp/%d", i%2+1)
+			config.Routes[0].Listener = config.Listeners[0].Name
+			if refused := p.try(config); len(refused) > 0 {
+				t.Errorf("refused %s", describe(refused))
+			}
+		}
+	}()
+	for ended := false; !ended; {
+		select {
+		case <-done:
+			ended = true
+		default:
+		}
+		conn, _ := p.ask()
+		conn.Close()
+	}
 }
 
 func TestAListenerThatIsRemovedEndsNoConnection(t *testing.T) {

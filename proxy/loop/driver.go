@@ -74,7 +74,7 @@ func New(opts Options) (*Driver, error) {
 }
 
 // Serve is the listener.Driver's.
-func (d *Driver) Serve(l *net.TCPListener, p *listener.Port) (stop func(), err error) {
+func (d *Driver) Serve(l *net.TCPListener, p *listener.Port) (stop func(kept bool), err error) {
 	s, err := newSource(d, l, p)
 	if err != nil {
 		return nil, err
@@ -82,7 +82,7 @@ func (d *Driver) Serve(l *net.TCPListener, p *listener.Port) (stop func(), err e
 	for _, l := range d.loops {
 		l.post(letter{do: func() { l.listen(s) }})
 	}
-	return func() { d.lastCalls.Go(s.close) }, nil
+	return func(kept bool) { d.lastCalls.Go(func() { s.close(kept) }) }, nil
 }
 
 // Active is the number of connections being served.

@@ -66,9 +66,11 @@ func (s *source) guest(fd int32, from *unix.RawSockaddrAny) guest {
 }
 
 // close ends accepting: nobody new is let in, and those are who have already
-// reached the socket.
-func (s *source) close() {
-	socket.TurnAway(s.fd)
+// reached the socket. One that somebody else goes on accepting from is just let go of.
+func (s *source) close(kept bool) {
+	if !kept {
+		socket.TurnAway(s.fd)
+	}
 	var loops sync.WaitGroup
 	for _, l := range s.driver.loops {
 		loops.Add(1)
@@ -78,7 +80,9 @@ func (s *source) close() {
 		}})
 	}
 	loops.Wait()
-	s.lastCall()
+	if !kept {
+		s.lastCall()
+	}
 	_ = unix.Close(s.fd)
 }
 

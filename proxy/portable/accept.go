@@ -29,11 +29,17 @@ type acceptor struct {
 	port    *listener.Port
 	left    chan struct{} // has a value when a connection may have ended that others wait for
 	closing chan struct{} // closed by stop
+	kept    bool          // read after closing: somebody else goes on accepting from the socket
 }
 
-// stop ends accepting, after the last call.
-func (a *acceptor) stop() {
+// stop ends accepting, after the last call if nobody else is to accept from the socket.
+func (a *acceptor) stop(kept bool) {
+	a.kept = kept
 	close(a.closing)
+	if kept {
+		_ = a.tcp.SetDeadline(time.Unix(1, 0))
+		return
+	}
 	if raw, err := a.tcp.SyscallConn(); err == nil {
 		_ = raw.Control(func(fd uintptr) { socket.TurnAway(int(fd)) })
 	}
@@ -62,11 +68,13 @@ func (a *acceptor) accept() {
 			if end.IsZero() {
 				end = now.Add(socket.LastCallMax)
 			}
-			if err != nil && (now.After(end) || !a.waiting()) {
+			if err != nil && (a.kept || now.After(end) || !a.waiting()) {
 				a.port.Leave()
 				return
 			}
-			_ = a.tcp.SetDeadline(now.Add(min(socket.LastCall, end.Sub(now))))
+			if !a.kept {
+				_ = a.tcp.SetDeadline(now.Add(min(socket.LastCall, end.Sub(now))))
+			}
 		}
 		if err == nil {
 			backoff = backoffLeast

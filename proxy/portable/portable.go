@@ -57,7 +57,7 @@ func New(opts Options) *Driver {
 }
 
 // Serve is the listener.Driver's.
-func (d *Driver) Serve(l *net.TCPListener, p *listener.Port) (stop func(), err error) {
+func (d *Driver) Serve(l *net.TCPListener, p *listener.Port) (stop func(kept bool), err error) {
 	a := &acceptor{driver: d, tcp: l, port: p, left: make(chan struct{}, 1), closing: make(chan struct{})}
 	d.acceptors.Go(a.accept)
 	return a.stop, nil

@@ -11,8 +11,10 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"net/netip"
+	"os"
 	"strconv"
 	"syscall"
 	"time"
@@ -29,11 +31,14 @@ func KeepAlive() net.KeepAliveConfig {
 // Listen opens a port on address; the zero Addr is all interfaces, IPv6 and IPv4.
 // Accepted connections have TCP_NODELAY and KeepAlive set.
 //
-// SO_REUSEPORT lets several proxies of a fleet on one host share the port; the kernel
-// allows it only among processes of one user that all ask for it. Multipath TCP
+// A port that is shared (SO_REUSEPORT) may be opened several times, by processes of
+// one user that all share it; the kernel spreads connections over them. Multipath TCP
 // stays off: its sockets cannot be spliced.
-func Listen(ctx context.Context, address netip.Addr, port uint16) (*net.TCPListener, error) {
-	config := net.ListenConfig{Control: options, KeepAlive: -1} // what options sets is left alone
+func Listen(ctx context.Context, address netip.Addr, port uint16, shared bool) (*net.TCPListener, error) {
+	config := net.ListenConfig{KeepAlive: -1} // what options sets is left alone
+	config.Control = func(_, _ string, conn syscall.RawConn) error {
+		return errors.Join(control(conn, options), control(conn, func(fd int) error { return Share(fd, shared) }))
+	}
 	config.SetMultipathTCP(false)
 	network, host := "tcp", ""
 	if address.IsValid() {
@@ -50,16 +55,25 @@ func Listen(ctx context.Context, address netip.Addr, port uint16) (*net.TCPListe
 }
 
 // options of a listening socket. Accepted ones inherit them.
-func options(_, _ string, conn syscall.RawConn) error {
+func options(fd int) error {
+	return errors.Join(unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1), SetKeepAlive(fd))
+}
+
+// Share says whether others may open the port of a socket that is or will be bound,
+// if they share it too.
+func Share(fd int, shared bool) error {
+	value := 0
+	if shared {
+		value = 1
+	}
+	return unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEPORT, value)
+}
+
+// control does something with the descriptor of a socket.
+func control(conn syscall.RawConn, do func(fd int) error) error {
 	var err error
-	control := conn.Control(func(fd uintptr) {
-		err = errors.Join(
-			unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_REUSEPORT, 1),
-			unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_NODELAY, 1),
-			SetKeepAlive(int(fd)),
-		)
-	})
-	return errors.Join(control, err)
+	control := conn.Control(func(fd uintptr) { err = do(int(fd)) })
+	return cmp.Or(control, err)
 }
 
 // SetKeepAlive has a socket find out, as KeepAlive says, when its peer has vanished.
@@ -81,8 +95,32 @@ func Duplicate(l *net.TCPListener) (fd int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	control := raw.Control(func(from uintptr) { fd, err = unix.FcntlInt(from, unix.F_DUPFD_CLOEXEC, 0) })
-	return fd, cmp.Or(control, err)
+	err = control(raw, func(from int) error {
+		fd, err = unix.FcntlInt(uintptr(from), unix.F_DUPFD_CLOEXEC, 0)
+		return err
+	})
+	return fd, err
+}
+
+// Listener makes a listener of another descriptor of a listening socket, which stays
+// the caller's.
+func Listener(fd int) (*net.TCPListener, error) {
+	own, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0)
+	if err != nil {
+		return nil, err
+	}
+	file := os.NewFile(uintptr(own), "listener")
+	defer file.Close() // FileListener duplicates it again
+	l, err := net.FileListener(file)
+	if err != nil {
+		return nil, err
+	}
+	tcp, ok := l.(*net.TCPListener)
+	if !ok {
+		_ = l.Close()
+		return nil, fmt.Errorf("a socket that listens on %s, and not on TCP", l.Addr().Network())
+	}
+	return tcp, nil
 }
 
 // A port that is being closed accepts until nobody has come for LastCall, so that

@@ -29,18 +29,13 @@ func local() unix.Sockaddr { return &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0,
 
 // rawSocket makes a socket that is bound to a port of its own, and closes it when
 // the test ends.
-func rawSocket(t testing.TB, options ...int) (fd int, address netip.AddrPort) {
+func rawSocket(t testing.TB) (fd int, address netip.AddrPort) {
 	t.Helper()
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = unix.Close(fd) })
-	for _, option := range options {
-		if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, option, 1); err != nil {
-			t.Fatal(err)
-		}
-	}
 	if err := unix.Bind(fd, local()); err != nil {
 		t.Fatal(err)
 	}
@@ -49,14 +44,6 @@ func rawSocket(t testing.TB, options ...int) (fd int, address netip.AddrPort) {
 		t.Fatal(err)
 	}
 	return fd, netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), uint16(name.(*unix.SockaddrInet4).Port))
-}
-
-// reserve keeps a port for the proxy until the test ends: who asks for
-// SO_REUSEPORT may listen on it, and nobody else is given it.
-func reserve(t testing.TB) netip.AddrPort {
-	t.Helper()
-	_, address := rawSocket(t, unix.SO_REUSEPORT)
-	return address
 }
 
 // refusing is an address where connections are refused until the test ends.

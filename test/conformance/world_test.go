@@ -28,6 +28,7 @@ import (
 
 	pushv1 "github.com/wye-dev/wye/api/push/v1"
 	"github.com/wye-dev/wye/proxy"
+	"github.com/wye-dev/wye/test/ports"
 )
 
 // patience is how long a test waits for what must happen.
@@ -74,7 +75,7 @@ type route struct {
 // start runs a proxy until the test ends, and returns when its port is open.
 func start(t testing.TB, p plane, r route) *world {
 	t.Helper()
-	address := reserve(t)
+	address := netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), uint16(ports.Free(t)))
 	admin, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

@@ -2,10 +2,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package ports gives tests ports for servers that cannot choose one themselves.
-// In goes a test; out comes a port of the loopback, which stays that test's.
+// In goes a test; out comes a port of the loopback, which stays that test's. For those
+// who are no test there is Address.
 package ports
 
 import (
+	"net"
 	"syscall"
 	"testing"
 )
@@ -33,4 +35,14 @@ func Free(t testing.TB) int {
 		t.Fatal(err)
 	}
 	return address.(*syscall.SockaddrInet4).Port
+}
+
+// Address is HOST:PORT on 127.0.0.1 where nobody listens at the moment. Nothing keeps
+// it from others.
+func Address() (string, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	return l.Addr().String(), l.Close()
 }

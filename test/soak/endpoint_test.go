@@ -7,14 +7,9 @@ package soak
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"sync"
-	"syscall"
-	"testing"
-
-	"golang.org/x/sys/unix"
 )
 
 // endpoint is a backend that can be killed and started again on its port.
@@ -37,36 +32,9 @@ type kills int
 // since tells whether something that began at an earlier count may be hurt.
 func (k kills) since(before kills) bool { return k != before || k%2 == 1 }
 
-// reserve keeps a port until the test ends, for those who listen with reusePort.
-func reserve(t testing.TB) uint32 {
-	t.Helper()
-	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = unix.Close(fd) })
-	err = errors.Join(
-		unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEPORT, 1),
-		unix.Bind(fd, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}),
-	)
-	name, problem := unix.Getsockname(fd)
-	if err = errors.Join(err, problem); err != nil {
-		t.Fatal(err)
-	}
-	return uint32(name.(*unix.SockaddrInet4).Port)
-}
-
-func reusePort(_, _ string, raw syscall.RawConn) error {
-	var err error
-	control := raw.Control(func(fd uintptr) {
-		err = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_REUSEPORT, 1)
-	})
-	return errors.Join(control, err)
-}
-
 // start has the endpoint accept.
 func (e *endpoint) start(ctx context.Context) error {
-	config := net.ListenConfig{Control: reusePort}
+	var config net.ListenConfig
 	l, err := config.Listen(ctx, "tcp4", fmt.Sprintf("127.0.0.1:%d", e.port))
 	if err != nil {
 		return fmt.Errorf("start endpoint %d: %w", e.number, err)

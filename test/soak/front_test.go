@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/wye-dev/wye/proxy/pushtest"
+	"github.com/wye-dev/wye/test/ports"
 )
 
 // frontName is what the proxy is called that ends TLS.
@@ -32,14 +33,14 @@ routers:
 func (w *world) startFront(t *testing.T, file string) {
 	t.Helper()
 	authority, dir := pushtest.NewAuthority(t), t.TempDir()
-	var dtab, ports strings.Builder
+	var dtab, servers strings.Builder
 	for _, r := range w.plan.routes {
 		if r.passes {
 			continue
 		}
-		id, port := newIdentity(t, authority, dir, r.name), reserve(t)
+		id, port := newIdentity(t, authority, dir, r.name), ports.Free(t)
 		fmt.Fprintf(&dtab, "/%s => /$/inet/127.0.0.1/%d ;", r.name, r.port)
-		fmt.Fprintf(&ports, "  - {ip: 127.0.0.1, port: %d, dstName: /%s, tls: {defaultIdentity: {certs: [%q], privateKey: %q}}}\n",
+		fmt.Fprintf(&servers, "  - {ip: 127.0.0.1, port: %d, dstName: /%s, tls: {defaultIdentity: {certs: [%q], privateKey: %q}}}\n",
 			port, r.name, id.certs, id.key)
 		w.identities = append(w.identities, id)
 		for _, version := range versions() {
@@ -49,7 +50,7 @@ func (w *world) startFront(t *testing.T, file string) {
 			})
 		}
 	}
-	config := write(t, dir, "front.yml", fmt.Appendf(nil, frontConfig, &dtab, &ports))
+	config := write(t, dir, "front.yml", fmt.Appendf(nil, frontConfig, &dtab, &servers))
 	w.front = run(t, frontName, file, append(strings.Fields(*flags), config)...)
 	w.eventually(t, func() error {
 		if text := w.front.get(t, "/ready"); !strings.HasPrefix(text, "ready: ") || !strings.Contains(text, ", 0 refused") {

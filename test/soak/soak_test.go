@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"github.com/wye-dev/wye/proxy/pushtest"
+	"github.com/wye-dev/wye/test/ports"
 )
 
 const (
@@ -103,14 +104,14 @@ func newWorld(t *testing.T) *world {
 	}
 	t.Cleanup(w.progress.Stop)
 	for i := range servers {
-		e := &endpoint{number: uint8(i), port: reserve(t), world: w}
+		e := &endpoint{number: uint8(i), port: uint32(ports.Free(t)), world: w}
 		if err := e.start(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		t.Cleanup(e.stop)
 		w.endpoints = append(w.endpoints, e)
 	}
-	w.plan = newPlan(w.random, w.endpoints, func() uint32 { return reserve(t) })
+	w.plan = newPlan(w.random, w.endpoints, func() uint32 { return uint32(ports.Free(t)) })
 	file := build(t)
 	w.startProxy(t, file)
 	w.startFront(t, file)

@@ -3,8 +3,8 @@
 
 // Package process runs a fleet as child processes of the controller, where there
 // is no kubelet. Apply states what should run, the loop in Start makes it so,
-// Observe says what runs. The children of a fleet share its ports by
-// SO_REUSEPORT, and end with the controller, however it ends.
+// Observe says what runs. The children of a fleet share its ports (--share-ports),
+// and end with the controller, however it ends.
 package process
 
 import (
@@ -167,6 +167,7 @@ func (r *Runtime) flags(f *v1alpha1.ProxyFleet, dir string) fleet.Flags {
 		CAFile:         filepath.Join(dir, caFile),
 		TokenFile:      filepath.Join(dir, tokenFile),
 		Bind:           r.options.Bind,
+		SharePorts:     true,
 		DrainDelay:     delay,
 		DrainDeadline:  deadline,
 	}

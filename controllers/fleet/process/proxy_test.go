@@ -43,6 +43,7 @@ func beProxy(args []string) int {
 	} {
 		values[name] = flags.String(name, "", "")
 	}
+	flags.Bool("share-ports", false, "")
 	if err := flags.Parse(args); err != nil {
 		return 2
 	}

@@ -6,7 +6,6 @@ package pipeline
 import (
 	"bufio"
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -15,7 +14,7 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/sys/unix"
+	"github.com/wye-dev/wye/test/ports"
 )
 
 // backend is a TCP server that answers each line with its name.
@@ -88,25 +87,9 @@ func (p *place) write(name, content string) (path string) {
 func (p *place) path(name string) string { return "/#/io.l5d.fs/" + p.namespace + "/" + name }
 
 // reserve finds a port for a route and keeps others from it until the test ends.
-// A socket that is bound and does not listen is no obstacle to proxies, which
-// share their ports with those who share theirs.
 func (p *place) reserve() int32 {
 	p.Helper()
-	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
-	if err != nil {
-		p.Fatal(err)
-	}
-	unix.CloseOnExec(fd)
-	p.Cleanup(func() { unix.Close(fd) })
-	loopback := &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}
-	if err := errors.Join(unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEPORT, 1), unix.Bind(fd, loopback)); err != nil {
-		p.Fatal(err)
-	}
-	name, err := unix.Getsockname(fd)
-	if err != nil {
-		p.Fatal(err)
-	}
-	return int32(name.(*unix.SockaddrInet4).Port)
+	return int32(ports.Free(p))
 }
 
 // conns are connections through the proxies.

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -24,6 +23,7 @@ import (
 
 	"github.com/wye-dev/wye/api/v1alpha1"
 	"github.com/wye-dev/wye/test/kube"
+	"github.com/wye-dev/wye/test/ports"
 	"github.com/wye-dev/wye/test/programs"
 )
 
@@ -140,14 +140,14 @@ func (w *world) findPrograms(ctx context.Context) (err error) {
 
 // startController starts the controller, and does not wait until it does anything.
 func (w *world) startController() error {
-	push, err := freeAddress()
+	push, err := ports.Address()
 	if err != nil {
 		return err
 	}
-	if w.metrics, err = freeAddress(); err != nil {
+	if w.metrics, err = ports.Address(); err != nil {
 		return err
 	}
-	if w.inspection, err = freeAddress(); err != nil {
+	if w.inspection, err = ports.Address(); err != nil {
 		return err
 	}
 	log, err := os.OpenFile(w.log(), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
@@ -204,13 +204,4 @@ func (w *world) kubectl(ctx context.Context, args ...string) (string, error) {
 		return "", fmt.Errorf("kubectl %s: %s", strings.Join(args, " "), strings.TrimSpace(string(exit.Stderr)))
 	}
 	return string(out), err
-}
-
-// freeAddress is an address that nobody listens on at the moment.
-func freeAddress() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	return l.Addr().String(), l.Close()
 }
