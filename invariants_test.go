@@ -63,22 +63,23 @@ var flow = map[string][]string{
 
 	// The data plane. What a proxy is told:
 	"proxy/apply": {"api/push/v1"},
-	"proxy/plan":  {"api/push/v1", "dtab", "proxy/balancer", "proxy/router", "proxy/socket", "proxy/tlsconf"},
+	"proxy/plan":  {"api/push/v1", "dtab", "proxy/balancer", "proxy/guard", "proxy/router", "proxy/socket", "proxy/tlsconf"},
 	// what a proxy in front of it says of clients:
 	"proxy/proxyproto": {},
 	// and what a connection meets:
 	"proxy/tlsconf":  {},
 	"proxy/flow":     {},
+	"proxy/guard":    {"proxy/flow"},
 	"proxy/socket":   {},
-	"proxy/listener": {"api/push/v1", "proxy/metrics", "proxy/plan", "proxy/socket"},
+	"proxy/listener": {"api/push/v1", "proxy/guard", "proxy/metrics", "proxy/plan", "proxy/socket"},
 	"proxy/affinity": {}, // of clients, to arms and endpoints
 	"proxy/router":   {"dtab", "proxy/affinity"},
 	"proxy/balancer": {"proxy/affinity"},
 	"proxy/metrics":  {"proxy/balancer", "proxy/flow", "proxy/plan"},
 	"proxy/upstream": {"proxy/balancer", "proxy/flow", "proxy/metrics", "proxy/plan", "proxy/router", "proxy/socket"},
-	"proxy/relay":    {"proxy/flow", "proxy/socket"},
+	"proxy/relay":    {"proxy/flow", "proxy/guard", "proxy/socket"},
 	"proxy/loop": { // or, with goroutines,
-		"proxy/balancer", "proxy/flow", "proxy/listener", "proxy/metrics", "proxy/plan", "proxy/socket", "proxy/upstream",
+		"proxy/balancer", "proxy/flow", "proxy/guard", "proxy/listener", "proxy/metrics", "proxy/plan", "proxy/socket", "proxy/upstream",
 	},
 	"proxy/portable": {"proxy/flow", "proxy/listener", "proxy/metrics", "proxy/plan", "proxy/relay", "proxy/socket", "proxy/upstream"},
 	"proxy/admin":    {"api/push/v1", "proxy/apply"},

@@ -28,6 +28,12 @@ const (
 	HandshakeFailed
 	// NoRoute: the listener has no route.
 	NoRoute
+	// AccessDenied: the route's access lists do not let the client's address in.
+	AccessDenied
+	// RouteFull: the route has as many connections as it may have.
+	RouteFull
+	// ClientFull: the client has as many connections of the route as one may have.
+	ClientFull
 	// NoDestination: the route's tree sends it nowhere: a name that does not
 	// exist, one that is refused on purpose, the share of an empty name, or
 	// weights that are all 0.
@@ -87,6 +93,12 @@ func (o Outcome) String() string {
 		return "tls_handshake_failed"
 	case NoRoute:
 		return "no_route"
+	case AccessDenied:
+		return "access_denied"
+	case RouteFull:
+		return "route_full"
+	case ClientFull:
+		return "client_full"
 	case NoDestination:
 		return "no_destination"
 	case NoEndpoints:

@@ -19,8 +19,11 @@ import (
 // Port is a listener of the plan in force, or one that is being closed, as the
 // driver that serves it sees it.
 type Port struct {
-	Name           string
-	MaxConnections int64 // at a time; 0: no limit
+	Name string
+
+	limits    atomic.Pointer[limits] // never nil
+	relimited func()                 // tells of other limits; may be nil
+	since     time.Time              // which the clock of limits.rate counts from
 
 	plan    atomic.Pointer[plan.Listener]
 	serving atomic.Int64 // connections
@@ -32,7 +35,7 @@ func (p *Port) Plan() *plan.Listener { return p.plan.Load() }
 // Enter counts a connection in, unless there are as many as there may be. Leave
 // must follow if it did.
 func (p *Port) Enter() bool {
-	if n := p.serving.Add(1); p.MaxConnections > 0 && n > p.MaxConnections {
+	if n, most := p.serving.Add(1), p.limits.Load().maxConnections; most > 0 && n > most {
 		p.serving.Add(-1)
 		return false
 	}
@@ -44,7 +47,7 @@ func (p *Port) Enter() bool {
 func (p *Port) EnterLate() { p.serving.Add(1) }
 
 // Leave counts a connection out. It tells whether somebody may wait for that.
-func (p *Port) Leave() bool { return p.serving.Add(-1) < p.MaxConnections }
+func (p *Port) Leave() bool { return p.serving.Add(-1) < p.limits.Load().maxConnections }
 
 // bound is a port of the plan with the socket that it is on.
 type bound struct {
@@ -62,7 +65,7 @@ type bound struct {
 }
 
 func (b *bound) serves(address netip.Addr, l *plan.Listener) bool {
-	return b.address == address && b.number == l.Port && b.MaxConnections == int64(l.MaxConnections)
+	return b.address == address && b.number == l.Port
 }
 
 // problem says why the port is not open; empty if it is.

@@ -33,7 +33,10 @@ type relayed struct {
 }
 
 // limits of the connection; 0 for none.
-type limits struct{ Idle, Lifetime time.Duration }
+type limits struct {
+	Idle, Lifetime time.Duration
+	BytesPerSecond uint64
+}
 
 func relayOver(t *testing.T, plane plane, limits limits) *relayed {
 	t.Helper()
@@ -45,6 +48,7 @@ func relayOver(t *testing.T, plane plane, limits limits) *relayed {
 	p := start(t, plane, listener.Options{})
 	config := p.config(leaf("a"), pool("a", endpoint(l.Addr().(*net.TCPAddr).AddrPort())))
 	config.Routes[0].Timeouts = &pushv1.Timeouts{Idle: durationpb.New(limits.Idle), Lifetime: durationpb.New(limits.Lifetime)}
+	config.Routes[0].Limits = &pushv1.RouteLimits{BytesPerSecond: limits.BytesPerSecond}
 	if refused := p.try(config); len(refused) > 0 {
 		t.Fatal(describe(refused))
 	}

@@ -117,11 +117,12 @@ func (s *Set) Install(p *plan.Plan) []*pushv1.Refusal {
 	for name, l := range p.Listeners {
 		if known := s.ports[name]; known == nil || s.going[name] == known {
 			s.ports[name] = &bound{
-				Port:    Port{Name: name, MaxConnections: int64(l.MaxConnections)},
+				Port:    Port{Name: name, since: time.Now()},
 				address: s.addressOf(l),
 				number:  l.Port,
 			}
 		}
+		s.ports[name].limit(l)
 		s.ports[name].plan.Store(l)
 		s.ports[name].congestion = l.CongestionControl
 		if s.ports[name].stop == nil {

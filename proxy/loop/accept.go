@@ -37,7 +37,7 @@ func (l *loop) accept(in *listening) {
 		}
 		fd, errno := accept(in.fd, &l.from)
 		if errno != 0 {
-			in.leave()
+			in.stay()
 			l.cannotAccept(in, errno)
 			return
 		}

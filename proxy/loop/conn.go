@@ -40,6 +40,8 @@ type conn struct {
 	untold bool // has a place in the loop's untold list
 	aged   bool // has been open for long enough for keep-alive
 
+	admitted bool // the route has counted it in
+
 	outcome flow.Outcome // what ended it first; Open for nothing
 	peer    peer
 	id      uint64
@@ -47,6 +49,7 @@ type conn struct {
 	route   *plan.Route
 	secret  *secret          // where the client's TLS ends; nil without
 	search  *upstream.Search // while there is no endpoint
+	pace    *pace            // nil: bytes are not limited
 	arm     *metrics.Arm
 	lease   balancer.Lease
 	err     error // what the system said to what ended it

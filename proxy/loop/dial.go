@@ -70,6 +70,7 @@ func (l *loop) answered(c *conn, events uint32) {
 	l.endSearch(c)
 	c.phase = relaying
 	c.connected, c.last = l.now, l.now
+	c.pace = paceOf(c.route)
 	l.checkAgain(c, c.last)
 	c.sock[backend].seen(events)
 	// What the client has sent meanwhile is moved first: then the event that watching
@@ -138,6 +139,7 @@ func (l *loop) takeSearch() *upstream.Search {
 // endSearch takes the search from a connection, which keeps where it counts.
 func (l *loop) endSearch(c *conn) {
 	c.arm, c.dials = c.search.Arm, uint16(min(c.search.Dials, 1<<16-1))
+	c.admitted = c.search.Admitted
 	if len(l.searches) < spareSearches {
 		l.searches = append(l.searches, c.search)
 	}

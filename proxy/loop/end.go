@@ -12,6 +12,7 @@ import (
 
 	"github.com/wye-dev/wye/proxy/flow"
 	"github.com/wye-dev/wye/proxy/socket"
+	"github.com/wye-dev/wye/proxy/upstream"
 )
 
 // aging is the time after which a connection is worth the calls that keep-alive takes.
@@ -35,7 +36,7 @@ func (l *loop) check(c *conn) {
 		c.aged = true
 		_ = socket.SetKeepAlive(int(c.sock[backend].fd)) // those to clients have it from their listener
 	}
-	if limit := c.route.Timeouts.Lifetime; limit > 0 && l.now >= c.connected+limit {
+	if limit := c.route.Timeouts.LifetimeOf(c.id); limit > 0 && l.now >= c.connected+limit {
 		l.finish(c, flow.LifetimeExceeded, nil)
 		return
 	}
@@ -46,7 +47,12 @@ func (l *loop) check(c *conn) {
 			return
 		}
 	}
-	l.checkAgain(c, l.now-quiet)
+	if c.pace != nil {
+		if l.rouse(c); c.phase != relaying {
+			return
+		}
+	}
+	l.checkAgain(c, max(c.last, l.now-quiet))
 }
 
 // checkAgain sets the alarm for the next limit of a connection that is quiet since then.
@@ -55,13 +61,13 @@ func (l *loop) checkAgain(c *conn, since time.Duration) {
 	if !c.aged {
 		next = c.connected + aging
 	}
-	if limit := c.route.Timeouts.Lifetime; limit > 0 {
+	if limit := c.route.Timeouts.LifetimeOf(c.id); limit > 0 {
 		next = min(next, c.connected+limit)
 	}
 	if limit := c.route.Timeouts.Idle; limit > 0 {
 		next = min(next, since+limit)
 	}
-	if next < math.MaxInt64 {
+	if next = c.pace.next(next); next < math.MaxInt64 {
 		l.alarm(c, next)
 	}
 }
@@ -135,6 +141,9 @@ func (l *loop) account(c *conn) {
 	c.arm.Closed(c.outcome)
 	if log, ctx := l.driver.opts.Log, l.driver.ctx; log.Enabled(ctx, slog.LevelDebug) {
 		log.LogAttrs(ctx, slog.LevelDebug, "connection ended", l.describe(c)...)
+	}
+	if c.admitted {
+		upstream.Guest{Route: c.route, Client: c.peer.addr()}.Leave()
 	}
 	c.source.leave()
 	l.load.Add(-1)

@@ -69,6 +69,8 @@ func (l *loop) pump(c *conn, from side) {
 		case left <= 0:
 			l.later(c)
 			return
+		case c.pace != nil && l.resting(c, from):
+			return
 		case c.secret != nil && from == client:
 			left -= l.open(c)
 		case c.secret == nil && h.run >= bulk:
@@ -83,8 +85,9 @@ func (l *loop) pump(c *conn, from side) {
 // copy moves what one read takes, and returns its size.
 func (l *loop) copy(c *conn, from side) int {
 	h, src := &c.half[from], &c.sock[from]
-	b := l.buf[:h.appetite()]
+	b := l.buf[:c.pace.most(from, l.now, h.appetite())]
 	n, errno := receive(src.fd, b)
+	c.pace.spend(from, n)
 	switch {
 	case errno == unix.EAGAIN:
 		src.readable = false

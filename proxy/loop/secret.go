@@ -71,7 +71,9 @@ func (s *secret) take(b []byte) (int, error) {
 // open moves what one read takes from a client, out of TLS, and returns its size.
 func (l *loop) open(c *conn) int {
 	h, src, s := &c.half[client], &c.sock[client], c.secret
-	n, errno := receive(src.fd, l.sealedIn)
+	b := l.sealedIn[:c.pace.most(client, l.now, len(l.sealedIn))]
+	n, errno := receive(src.fd, b)
+	c.pace.spend(client, n)
 	switch {
 	case errno == unix.EAGAIN:
 		src.readable = false
@@ -82,7 +84,7 @@ func (l *loop) open(c *conn) int {
 		return 0
 	case n == 0:
 		s.ended, src.readable = true, false
-	case n < len(l.sealedIn):
+	case n < len(b):
 		src.readable = src.hung
 	}
 	s.in = l.sealedIn[:max(n, 0)]

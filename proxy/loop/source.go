@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/wye-dev/wye/proxy/listener"
+	"github.com/wye-dev/wye/proxy/metrics"
 	"github.com/wye-dev/wye/proxy/socket"
 )
 
@@ -22,7 +23,9 @@ type source struct {
 	driver  *Driver
 	port    *listener.Port
 	fd      int
+	counts  *metrics.Port
 	waiting atomic.Bool // a loop has stopped accepting until the port has room
+	resting resting
 }
 
 // newSource takes the socket of l out of the hands of Go's poller.
@@ -32,30 +35,13 @@ func newSource(d *Driver, l *net.TCPListener, p *listener.Port) (*source, error)
 	if err != nil {
 		return nil, err
 	}
-	s := &source{driver: d, port: p}
+	s := &source{driver: d, port: p, counts: d.opts.Metrics.Port(p.Name)}
 	control := raw.Control(func(fd uintptr) { s.fd, err = unix.FcntlInt(fd, unix.F_DUPFD_CLOEXEC, 0) })
 	if control != nil {
 		return nil, control
 	}
+	p.OnLimits(s.roomy)
 	return s, err
-}
-
-// enter counts a connection in, if the port has room; leave must follow. If it is
-// false, loops accept again when a connection leaves.
-func (s *source) enter() bool {
-	if s.port.Enter() {
-		return true
-	}
-	s.waiting.Store(true)
-	return s.port.Enter() // one may have left in between
-}
-
-func (s *source) leave() {
-	if s.port.Leave() && s.waiting.Swap(false) {
-		for _, l := range s.driver.loops {
-			l.post(letter{do: func() { l.resume(l.known(s)) }})
-		}
-	}
 }
 
 // guest is a connection that was accepted here, from where accept has said.
@@ -80,6 +66,8 @@ func (s *source) close(kept bool) {
 		}})
 	}
 	loops.Wait()
+	s.counts.Full.End()
+	s.endRest()
 	if !kept {
 		s.lastCall()
 	}

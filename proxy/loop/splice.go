@@ -91,7 +91,8 @@ func (l *loop) splice(c *conn, from side) {
 	if l.now-l.messageAt < amongMessages {
 		most = slice
 	}
-	n, errno := splice(src.fd, p.in, most)
+	n, errno := splice(src.fd, p.in, c.pace.most(from, l.now, most))
+	c.pace.spend(from, n)
 	if errno == 0 && n > 0 {
 		if h.pipe, p.n = p, n; n < morsel {
 			h.run = 0

@@ -34,6 +34,7 @@ type Arm struct {
 	received atomic.Int64
 	sent     atomic.Int64
 	retries  atomic.Int64
+	audited  atomic.Int64
 
 	connects    [len(buckets{}) + 1]atomic.Int64 // by bucket, the last without a bound
 	connectTime atomic.Int64                     // sum, in nanoseconds
@@ -63,6 +64,10 @@ func (a *Arm) Connected(after time.Duration) {
 	a.connects[bucket].Add(1)
 	a.connectTime.Add(int64(after))
 }
+
+// Audited counts a connection that the route's access lists would not let in, if
+// they did not only audit.
+func (a *Arm) Audited() { a.audited.Add(1) }
 
 // Moved counts payload bytes from the client and to the client.
 func (a *Arm) Moved(received, sent int64) {

@@ -4,6 +4,8 @@
 package metrics
 
 import (
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -18,11 +20,16 @@ type descs struct {
 	accepted, active, closed   *prometheus.Desc
 	received, sent             *prometheus.Desc
 	connect, retries, endpoint *prometheus.Desc
+	audited                    *prometheus.Desc
+	pauses, paused             *prometheus.Desc
 }
 
 func describe() descs {
 	desc := func(name, help string, more ...string) *prometheus.Desc {
 		return prometheus.NewDesc("wye_proxy_"+name, help, append([]string{"listener", "route", "arm"}, more...), nil)
+	}
+	ofPort := func(name, help string) *prometheus.Desc {
+		return prometheus.NewDesc("wye_proxy_accept_"+name, help, []string{"listener", "reason"}, nil)
 	}
 	return descs{
 		accepted: desc("connections_accepted_total", "Connections that the router gave to the arm."),
@@ -32,6 +39,9 @@ func describe() descs {
 		sent:     desc("sent_bytes_total", "Payload from endpoints that was written to clients. Moves while connections are open."),
 		connect:  desc("connect_duration_seconds", "Time from the choice of the arm to being connected to an endpoint, of connections that were."),
 		retries:  desc("connect_retries_total", "Attempts to connect to another endpoint of the arm after one that failed."),
+		audited:  desc("access_audited_total", "Connections of the arm that the route's access lists would have refused, if they did not only audit."),
+		pauses:   ofPort("pauses_total", "Times that the listener stopped accepting for a limit. Clients wait meanwhile."),
+		paused:   ofPort("paused_seconds_total", "Time in which the listener did not accept for a limit. Moves while it does not."),
 		endpoint: desc("endpoints", "Endpoints of the arm: available to new connections, or retired (gone from the pool, and still with connections).", "state"),
 	}
 }
@@ -39,7 +49,7 @@ func describe() descs {
 // Describe is the prometheus.Collector's.
 func (m *Metrics) Describe(ch chan<- *prometheus.Desc) {
 	d := describe()
-	for _, desc := range []*prometheus.Desc{d.accepted, d.active, d.closed, d.received, d.sent, d.connect, d.retries, d.endpoint} {
+	for _, desc := range []*prometheus.Desc{d.accepted, d.active, d.closed, d.received, d.sent, d.connect, d.retries, d.endpoint, d.audited, d.pauses, d.paused} {
 		ch <- desc
 	}
 }
@@ -51,8 +61,12 @@ func (m *Metrics) Collect(ch chan<- prometheus.Metric) {
 	for _, a := range m.arms {
 		arms = append(arms, a)
 	}
+	ports := slices.Collect(maps.Values(m.ports))
 	m.mu.RUnlock()
 	d := describe()
+	for _, p := range ports {
+		p.collect(d, ch)
+	}
 	for _, a := range arms {
 		a.collect(d, ch)
 	}
@@ -72,6 +86,7 @@ func (a *Arm) collect(d descs, ch chan<- prometheus.Metric) {
 	send(d.received, prometheus.CounterValue, a.received.Load())
 	send(d.sent, prometheus.CounterValue, a.sent.Load())
 	send(d.retries, prometheus.CounterValue, a.retries.Load())
+	send(d.audited, prometheus.CounterValue, a.audited.Load())
 	a.collectConnects(d.connect, ch)
 	if pool := a.pool.Load(); pool != nil {
 		send(d.endpoint, prometheus.GaugeValue, int64(pool.Len()), "available")

@@ -13,6 +13,7 @@
 package metrics
 
 import (
+	"maps"
 	"sync"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -22,16 +23,17 @@ import (
 
 // Metrics are the data plane's own metrics.
 type Metrics struct {
-	mu   sync.RWMutex
-	arms map[labels]*Arm // guarded by mu
-	live map[labels]bool // guarded by mu: what the plan in force has
+	mu    sync.RWMutex
+	arms  map[labels]*Arm  // guarded by mu
+	live  map[labels]bool  // guarded by mu: what the plan in force has
+	ports map[string]*Port // guarded by mu: listener -> port, of the plan in force
 }
 
 type labels struct{ listener, route, arm string }
 
 // New makes the metrics and registers them, unless registerer is nil.
 func New(registerer prometheus.Registerer) *Metrics {
-	m := &Metrics{arms: map[labels]*Arm{}, live: map[labels]bool{}}
+	m := &Metrics{arms: map[labels]*Arm{}, live: map[labels]bool{}, ports: map[string]*Port{}}
 	if registerer != nil {
 		registerer.MustRegister(m)
 	}
@@ -44,7 +46,9 @@ func (m *Metrics) Install(p *plan.Plan) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.live = map[labels]bool{}
+	maps.DeleteFunc(m.ports, func(name string, _ *Port) bool { return p.Listeners[name] == nil })
 	for _, l := range p.Listeners {
+		m.port(l.Name)
 		m.live[labels{listener: l.Name}] = true
 		if l.Route == nil {
 			continue

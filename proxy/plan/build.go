@@ -147,6 +147,8 @@ func (b *building) readListener(l *pushv1.Listener) error {
 		Address:           address,
 		Port:              uint16(port),
 		MaxConnections:    l.GetMaxConnections(),
+		AcceptRate:        l.GetAcceptRate(),
+		MaxHandshakes:     l.GetMaxHandshakes(),
 		CongestionControl: l.GetCongestionControl(),
 	})
 }

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	pushv1 "github.com/wye-dev/wye/api/push/v1"
+	"github.com/wye-dev/wye/proxy/guard"
 	"github.com/wye-dev/wye/proxy/router"
 )
 
@@ -35,6 +36,8 @@ type Listener struct {
 	Address        netip.Addr // the zero Addr leaves it to who listens
 	Port           uint16
 	MaxConnections uint32 // at a time; 0: no limit
+	AcceptRate     uint32 // connections accepted in a second; 0: no limit
+	MaxHandshakes  uint32 // connections at a time of which the route is not known yet; 0: no limit
 	// CongestionControl towards clients, well formed; empty: the kernel's default.
 	CongestionControl string
 	Route             *Route // nil: connections are refused
@@ -54,6 +57,10 @@ type Route struct {
 	// CongestionControl towards endpoints, well formed; empty: the kernel's default.
 	CongestionControl string
 	Migration         *Migration // nil: established connections stay
+	// Guard of the door; nil: everybody may come.
+	Guard *guard.Guard
+	// BytesPerSecond of a connection, each way. 0: no limit.
+	BytesPerSecond uint64
 
 	Chooser *router.Chooser
 	Pools   []*Pool // of the arms, by the chooser's indexes
@@ -65,7 +72,7 @@ type Route struct {
 type Timeouts struct {
 	Connect  time.Duration // of all dials of a connection together, above 0
 	Idle     time.Duration // 0: never
-	Lifetime time.Duration // 0: no limit
+	Lifetime time.Duration // 0: no limit; see LifetimeOf
 	Attempt  time.Duration // of one dial, if it may not have a share of what is left of Connect; 0: it may
 }
 

@@ -54,6 +54,10 @@ func (b *building) route(r *pushv1.Route) (*Route, error) {
 		Redistribute:      redistribute,
 		CongestionControl: r.GetCongestionControl(),
 		Migration:         migration,
+		BytesPerSecond:    r.GetLimits().GetBytesPerSecond(),
+	}
+	if next.Guard, err = guarded(r, before); err != nil {
+		return nil, err
 	}
 	if err := b.endTLS(next, r.GetTls()); err != nil {
 		return nil, err

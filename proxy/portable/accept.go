@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/wye-dev/wye/proxy/listener"
+	"github.com/wye-dev/wye/proxy/metrics"
 	"github.com/wye-dev/wye/proxy/socket"
 )
 
@@ -27,6 +28,7 @@ type acceptor struct {
 	driver  *Driver
 	tcp     *net.TCPListener
 	port    *listener.Port
+	counts  *metrics.Port
 	left    chan struct{} // has a value when a connection may have ended that others wait for
 	closing chan struct{} // closed by stop
 	kept    bool          // read after closing: somebody else goes on accepting from the socket
@@ -61,6 +63,7 @@ func (a *acceptor) accept() {
 	var end time.Time // of the last call
 	backoff := backoffLeast
 	for {
+		a.pace()
 		a.enter()
 		conn, err := a.tcp.AcceptTCP()
 		if a.stopping() {
@@ -81,6 +84,7 @@ func (a *acceptor) accept() {
 			a.start(conn)
 			continue
 		}
+		a.port.Return()
 		a.port.Leave()
 		switch {
 		case errors.Is(err, syscall.ECONNABORTED): // the client has thought better of it
@@ -98,6 +102,11 @@ func (a *acceptor) accept() {
 // enter returns when the port may serve one connection more, which it counts in.
 // One that is being closed lets in whoever waits already.
 func (a *acceptor) enter() {
+	if a.port.Enter() {
+		return
+	}
+	a.counts.Full.Begin()
+	defer a.counts.Full.End()
 	for !a.port.Enter() {
 		select {
 		case <-a.left:
@@ -105,6 +114,19 @@ func (a *acceptor) enter() {
 			a.port.EnterLate()
 			return
 		}
+	}
+}
+
+// pace returns when the port's rate allows one connection more, or the port is being closed.
+func (a *acceptor) pace() {
+	wait := a.port.Take()
+	if wait <= 0 {
+		return
+	}
+	a.counts.Rate.Begin()
+	defer a.counts.Rate.End()
+	for ; wait > 0 && !a.stopping(); wait = a.port.Take() {
+		a.pause(wait)
 	}
 }
 
@@ -119,9 +141,13 @@ func (a *acceptor) start(conn *net.TCPConn) {
 }
 
 func (a *acceptor) leave() {
-	if !a.port.Leave() {
-		return
+	if a.port.Leave() {
+		a.roomy()
 	}
+}
+
+// roomy has the port look again whether it has room.
+func (a *acceptor) roomy() {
 	select {
 	case a.left <- struct{}{}:
 	default:

@@ -58,7 +58,10 @@ func New(opts Options) *Driver {
 
 // Serve is the listener.Driver's.
 func (d *Driver) Serve(l *net.TCPListener, p *listener.Port) (stop func(kept bool), err error) {
-	a := &acceptor{driver: d, tcp: l, port: p, left: make(chan struct{}, 1), closing: make(chan struct{})}
+	a := &acceptor{
+		driver: d, tcp: l, port: p, counts: d.opts.Metrics.Port(p.Name), left: make(chan struct{}, 1), closing: make(chan struct{}),
+	}
+	p.OnLimits(a.roomy)
 	d.acceptors.Go(a.accept)
 	return a.stop, nil
 }

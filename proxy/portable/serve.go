@@ -38,9 +38,14 @@ func (d *Driver) serve(client *net.TCPConn, p *listener.Port) {
 	backend, outcome := d.opts.Dialer.Connect(d.ctx, &search, search.Begin(d.opts.Metrics, guest))
 	c.Arm, c.Dials, c.Err = search.Arm.Name(), search.Dials, search.Err
 	c.Bytes.Total = search.Arm
+	if search.Admitted {
+		defer search.Leave()
+	}
 	if outcome == flow.Open {
 		c.Endpoint, c.Connected = search.Lease.Endpoint().Addr(), time.Now()
-		limits := relay.Limits{Idle: route.Timeouts.Idle, Lifetime: route.Timeouts.Lifetime}
+		limits := relay.Limits{
+			Idle: route.Timeouts.Idle, Lifetime: route.Timeouts.LifetimeOf(c.ID), BytesPerSecond: route.BytesPerSecond,
+		}
 		outcome = relay.Copy(d.ctx, client, secret, backend, limits, c)
 		search.Lease.Release()
 	} else {

@@ -36,6 +36,8 @@ const tick = time.Second
 type Limits struct {
 	Idle     time.Duration // longest time without a byte either way; 0: no limit
 	Lifetime time.Duration // longest time in all; 0: no limit
+	// BytesPerSecond is what each direction moves at most, after a second's worth. 0: no limit.
+	BytesPerSecond uint64
 }
 
 // Copy relays until the connection ends and notes in c the bytes, while they
@@ -46,7 +48,7 @@ type Limits struct {
 // themselves: the kernel moves bytes by splice(2) only between those. secret is
 // where the TLS of the client ends, after the handshake; nil if it has none.
 func Copy(ctx context.Context, client *net.TCPConn, secret *tls.Conn, backend *net.TCPConn, limits Limits, c *flow.Conn) flow.Outcome {
-	s := &session{client: client, secret: secret, backend: backend, limits: limits, tick: tick}
+	s := &session{client: client, secret: secret, backend: backend, limits: limits, tick: tick, began: time.Now(), stopped: make(chan struct{})}
 	if limits.Idle > 0 {
 		s.tick = min(tick, limits.Idle/4)
 	}
@@ -72,6 +74,8 @@ type session struct {
 	err             error          // what the system said to that; the half that notes the outcome writes it
 	shut            [2]atomic.Bool // the client's end, the backend's end has been told that nothing more comes
 	cut             atomic.Bool    // both halves are to stop at once
+	began           time.Time
+	stopped         chan struct{} // closed when cut is set
 }
 
 // half relays one direction to its end and passes that end on.
@@ -101,26 +105,34 @@ func (s *session) copyHalf(dst, src *net.TCPConn, moved func(int64)) error {
 	if err != nil {
 		return err
 	}
-	for first := true; ; first = false {
+	pace := s.paced()
+	for inside := s.secret != nil && src == s.client; ; {
 		_ = src.SetReadDeadline(time.Time{}) // on a closed connection the next call fails
 		if s.cut.Load() {
 			return nil
 		}
-		// What came right behind the handshake is with the tls.Conn already.
-		if !first || s.secret == nil || src != s.client {
+		// What came right behind the handshake is with the tls.Conn already, and so may
+		// be what the pace has left.
+		if !inside {
 			if err := readable(); err != nil {
 				return err
 			}
 		}
+		pace.await()
 		_ = src.SetReadDeadline(time.Now().Add(s.tick))
 		if s.cut.Load() {
 			return nil
 		}
-		n, err := s.move(dst, src)
+		n, err := s.move(dst, src, pace)
 		if n > 0 {
 			s.touch()
 			moved(n)
 		}
+		if pace.spend(n) && err == nil {
+			inside = s.secret != nil && src == s.client
+			continue
+		}
+		inside = false
 		if stalled := n == 0 && errors.Is(err, os.ErrDeadlineExceeded); s.secret == nil && (err == nil || stalled) {
 			if n, err = s.urgent(dst, src); n > 0 {
 				moved(n)
@@ -134,14 +146,14 @@ func (s *session) copyHalf(dst, src *net.TCPConn, moved func(int64)) error {
 }
 
 // move moves bytes from src to dst until src ends or is quiet for too long.
-func (s *session) move(dst, src *net.TCPConn) (int64, error) {
+func (s *session) move(dst, src *net.TCPConn, pace *pace) (int64, error) {
 	switch {
 	case s.secret != nil && src == s.client:
-		return io.Copy(dst, struct{ io.Reader }{s.secret})
+		return io.Copy(dst, pace.of(struct{ io.Reader }{s.secret}))
 	case s.secret != nil:
-		return io.Copy(s.secret, struct{ io.Reader }{src})
+		return io.Copy(s.secret, pace.of(struct{ io.Reader }{src}))
 	default:
-		return dst.ReadFrom(src)
+		return dst.ReadFrom(pace.of(src))
 	}
 }
 
@@ -200,7 +212,9 @@ func (s *session) note(o flow.Outcome) bool {
 // stop ends both halves at once, wherever they wait.
 func (s *session) stop(o flow.Outcome) {
 	s.note(o)
-	s.cut.Store(true)
+	if !s.cut.Swap(true) {
+		close(s.stopped)
+	}
 	past := time.Unix(1, 0)
 	_ = s.client.SetDeadline(past)
 	_ = s.backend.SetDeadline(past)

@@ -52,6 +52,8 @@ type Search struct {
 	Arm *metrics.Arm
 	// Dials made, of all arms together.
 	Dials int
+	// Admitted: the route has let the client in and counts it, and Guest.Leave must follow.
+	Admitted bool
 	// Err is what the system said to the last of them, if it failed.
 	Err error
 
@@ -74,19 +76,34 @@ type Guest struct {
 	Accepted time.Time
 }
 
-// Begin chooses an arm for a connection, and counts it in m.
+// Begin lets a connection into its route, unless its guard says why not, chooses an arm
+// for it, and counts it in m.
 func (s *Search) Begin(m *metrics.Metrics, g Guest) Step {
 	*s = Search{metrics: m, Guest: g}
 	if g.Route == nil {
 		s.Arm = m.Accept(g.Listener, "", "")
 		return Step{Outcome: flow.NoRoute}
 	}
-	choice := g.Route.Chooser.Next(g.Client.Addr())
-	if choice == router.Nowhere {
+	refusal, audited := s.admit()
+	if refusal != flow.Open {
 		s.Arm = m.Accept(g.Listener, g.Route.Name, "")
+		return Step{Outcome: refusal}
+	}
+	step := s.choose()
+	if audited {
+		s.Arm.Audited()
+	}
+	return step
+}
+
+// choose begins with the arm whose turn it is.
+func (s *Search) choose() Step {
+	choice := s.Route.Chooser.Next(s.Client.Addr())
+	if choice == router.Nowhere {
+		s.Arm = s.metrics.Accept(s.Listener, s.Route.Name, "")
 		return Step{Outcome: flow.NoDestination}
 	}
-	return s.enter(choice, g.Accepted)
+	return s.enter(choice, s.Accepted)
 }
 
 // Connected says that the endpoint was reached. The lease is opened, and the caller's.
