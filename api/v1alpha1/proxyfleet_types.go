@@ -48,6 +48,10 @@ type ProxyFleetSpec struct {
 	// +optional
 	CongestionControl *CongestionControl `json:"congestionControl,omitempty"`
 
+	// Limits of each port of each proxy. They change without closing a connection.
+	// +optional
+	ListenerLimits *ListenerLimits `json:"listenerLimits,omitempty"`
+
 	// Where the proxies' pods run, and what they carry.
 	// +optional
 	Pod *PodPlacement `json:"pod,omitempty"`

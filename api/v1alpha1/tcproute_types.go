@@ -67,6 +67,14 @@ type TCPRouteSpec struct {
 	// +optional
 	Timeouts *Timeouts `json:"timeouts,omitempty"`
 
+	// The most that each proxy serves of this route. No limits when not set.
+	// +optional
+	Limits *RouteLimits `json:"limits,omitempty"`
+
+	// Which clients may connect, by address. All when not set.
+	// +optional
+	Access *Access `json:"access,omitempty"`
+
 	// TLS of the clients. Without it, what they send is passed on as it is.
 	// +optional
 	TLS *RouteTLS `json:"tls,omitempty"`
@@ -188,8 +196,9 @@ type Timeouts struct {
 	// +optional
 	Idle *metav1.Duration `json:"idle,omitempty"`
 
-	// Longest time that a connection may live, up to 8760h. No limit when not
-	// set, or 0s.
+	// Longest time that a connection may live, up to 8760h. Each ends up to a tenth
+	// of that before, so that those that came together do not end together. No limit
+	// when not set, or 0s.
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:MaxLength=32
 	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,7}([.][0-9]{1,9})?(ms|s|m|h))+$') && duration(self) <= duration('8760h')",message="lifetime must be a duration from 0s to 8760h, such as 90s or 24h; 0s means no limit"

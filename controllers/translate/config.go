@@ -39,6 +39,7 @@ func (t *translation) config(drafts []*draft) *pushv1.Config {
 		listeners[r.Listener] = &pushv1.Listener{
 			Name: r.Listener, Port: uint32(d.port), CongestionControl: congestion.Clients,
 		}
+		t.limit(listeners[r.Listener])
 		forLeaves(d.form.Tree, func(a Arm) {
 			if p := poolOf(d.form.Spec, a); pools[p.Name] == nil {
 				t.fill(p, a.ID)
@@ -78,6 +79,8 @@ func wireRoute(name string, b Bound, congestionControl string) *pushv1.Route {
 		Timeouts:          wireTimeouts(b.Spec.Timeouts),
 		OnUnavailable:     pushv1.OnUnavailable_ON_UNAVAILABLE_REFUSE,
 		CongestionControl: congestionControl,
+		Limits:            wireLimits(b.Spec.Limits),
+		Access:            wireAccess(b.Spec.Access),
 	}
 	if b.Spec.OnUnavailable == v1alpha1.OnUnavailableRedistribute {
 		r.OnUnavailable = pushv1.OnUnavailable_ON_UNAVAILABLE_REDISTRIBUTE

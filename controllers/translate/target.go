@@ -41,6 +41,9 @@ func read(r *v1alpha1.TCPRoute) (targets []target, wrong *Judgement) {
 	if wrong := readMigration(r.Spec.Migration); wrong != nil {
 		return nil, wrong
 	}
+	if wrong = judgeLimits(r.Spec); wrong != nil {
+		return nil, wrong
+	}
 	if len(r.Spec.Arms()) == 0 {
 		path, wrong := readPath("spec.dst", r.Spec.Dst)
 		return []target{{weight: 1, path: path}}, wrong

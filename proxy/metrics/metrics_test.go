@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -197,4 +198,40 @@ func series(t *testing.T, g prometheus.Gatherer, name string) []string {
 	}
 	slices.Sort(arms)
 	return arms
+}
+
+func TestAPauseCountsWhileItLasts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		registry := prometheus.NewPedanticRegistry()
+		m := metrics.New(registry)
+		m.Install(serving(t, "a"))
+		pause := &m.Port("tcp/1").Rate
+		for range 2 {
+			pause.Begin()
+			time.Sleep(time.Second)
+			pause.Begin() // it is the same
+			pause.End()
+			pause.End()
+		}
+		pause.Begin()
+		time.Sleep(time.Second / 2)
+		const want = `
+# HELP wye_proxy_accept_paused_seconds_total Time in which the listener did not accept for a limit. Moves while it does not.
+# TYPE wye_proxy_accept_paused_seconds_total counter
+wye_proxy_accept_paused_seconds_total{listener="tcp/1",reason="accept_rate"} 2.5
+wye_proxy_accept_paused_seconds_total{listener="tcp/1",reason="max_connections"} 0
+# HELP wye_proxy_accept_pauses_total Times that the listener stopped accepting for a limit. Clients wait meanwhile.
+# TYPE wye_proxy_accept_pauses_total counter
+wye_proxy_accept_pauses_total{listener="tcp/1",reason="accept_rate"} 3
+wye_proxy_accept_pauses_total{listener="tcp/1",reason="max_connections"} 0
+`
+		names := []string{"wye_proxy_accept_pauses_total", "wye_proxy_accept_paused_seconds_total"}
+		if err := testutil.GatherAndCompare(registry, strings.NewReader(want), names...); err != nil {
+			t.Error(err)
+		}
+		m.Install(&plan.Plan{})
+		if got := series(t, registry, names[0]); len(got) != 0 {
+			t.Errorf("a listener that is gone shows %v", got)
+		}
+	})
 }

@@ -44,8 +44,9 @@ var bounds = map[string][]bound{
 		tcpRouteBounds, backendBounds, timeoutBounds,
 		tlsBounds,
 		shiftBounds,
+		routeLimitBounds(),
 	),
-	"ProxyFleet": proxyFleetBounds,
+	"ProxyFleet": slices.Concat(proxyFleetBounds, listenerLimitBounds()),
 }
 
 func TestSchemaAcceptsWhatMeetsItsBounds(t *testing.T) {
