@@ -76,8 +76,10 @@ var flow = map[string][]string{
 	"proxy/router":   {"dtab", "proxy/affinity"},
 	"proxy/balancer": {"proxy/affinity"},
 	"proxy/metrics":  {"proxy/balancer", "proxy/flow", "proxy/plan"},
-	"proxy/upstream": {"proxy/balancer", "proxy/flow", "proxy/metrics", "proxy/plan", "proxy/router", "proxy/socket"},
-	"proxy/relay":    {"proxy/flow", "proxy/guard", "proxy/socket"},
+	"proxy/upstream": {
+		"proxy/balancer", "proxy/flow", "proxy/metrics", "proxy/plan", "proxy/proxyproto", "proxy/router", "proxy/socket",
+	},
+	"proxy/relay": {"proxy/flow", "proxy/guard", "proxy/socket"},
 	"proxy/loop": { // or, with goroutines,
 		"proxy/balancer", "proxy/flow", "proxy/guard", "proxy/listener", "proxy/metrics", "proxy/plan", "proxy/socket", "proxy/upstream",
 	},
@@ -170,6 +172,7 @@ func TestProxyContainsNoKubernetes(t *testing.T) {
 	known := []string{
 		"github.com/fsnotify/fsnotify",
 		"github.com/miekg/dns",
+		"github.com/pires/go-proxyproto",
 		"github.com/prometheus/client_golang/",
 		"github.com/spf13/cobra",
 		"github.com/spf13/pflag",

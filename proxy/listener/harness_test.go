@@ -37,6 +37,7 @@ func loopback() netip.Addr { return netip.AddrFrom4([4]byte{127, 0, 0, 1}) }
 type proxy struct {
 	t        *testing.T
 	set      *listener.Set
+	builder  plan.Builder
 	plan     *plan.Plan
 	registry *prometheus.Registry
 	port     uint16
@@ -89,7 +90,7 @@ func (p *proxy) config(tree *pushv1.Tree, pools ...*pushv1.Pool) *pushv1.Config 
 }
 
 func (p *proxy) try(config *pushv1.Config) []*pushv1.Refusal {
-	next, refused := plan.Build(config, p.plan)
+	next, refused := p.builder.Build(config, p.plan)
 	p.plan = next
 	return slices.Concat(refused, p.set.Install(next))
 }

@@ -47,7 +47,7 @@ type conn struct {
 	id      uint64
 	source  *source
 	route   *plan.Route
-	secret  *secret          // where the client's TLS ends; nil without
+	secret  [2]*secret       // by side: where TLS with it ends; nil for a side in the clear
 	search  *upstream.Search // while there is no endpoint
 	pace    *pace            // nil: bytes are not limited
 	arm     *metrics.Arm
@@ -62,10 +62,12 @@ type conn struct {
 type phase uint8
 
 const (
-	free     phase = iota // not in use; events of what it was are old
-	greeting              // waits for the client to begin with TLS
-	shaking               // a goroutine is at the handshake
-	dialling              // waits for an endpoint to answer, or to try another
+	free       phase = iota // not in use; events of what it was are old
+	greeting                // waits for the client to begin with TLS
+	shaking                 // a goroutine is at the handshake
+	dialling                // waits for an endpoint to answer, or to try another
+	announcing              // the endpoint has answered, and takes its PROXY header
+	securing                // a goroutine is at the handshake with the endpoint
 	relaying
 )
 

@@ -58,6 +58,10 @@ func (l *loop) watch(c *conn, s side) unix.Errno {
 
 // answered is what the endpoint that is being dialled has done.
 func (l *loop) answered(c *conn, events uint32) {
+	if c.phase == securing {
+		c.secret[backend].wake()
+		return
+	}
 	if events&(unix.EPOLLERR|unix.EPOLLHUP) != 0 {
 		l.refused(c)
 		return
@@ -65,6 +69,15 @@ func (l *loop) answered(c *conn, events uint32) {
 	if events&unix.EPOLLOUT == 0 {
 		return
 	}
+	if c.search.Reach().Plain() {
+		l.reached(c, events)
+	} else {
+		l.approach(c)
+	}
+}
+
+// reached begins to relay, with the endpoint that has come to all terms.
+func (l *loop) reached(c *conn, events uint32) {
 	c.search.Connected(l.clock())
 	c.lease = c.search.Lease
 	l.endSearch(c)
@@ -79,7 +92,7 @@ func (l *loop) answered(c *conn, events uint32) {
 	if c.phase != relaying {
 		return
 	}
-	if c.secret == nil {
+	if c.secret[client] == nil {
 		if errno := l.watch(c, client); errno != 0 {
 			l.broken(c, client, client, errno)
 			return
@@ -101,8 +114,9 @@ func (l *loop) refused(c *conn) {
 // failed goes on after an attempt that came to nothing.
 func (l *loop) failed(c *conn, err error) {
 	l.disarm(c)
+	l.drop(&c.half[client]) // of its PROXY header
 	closeSocket(c.sock[backend].fd)
-	c.sock[backend].fd = none
+	c.phase, c.secret[backend], c.sock[backend] = dialling, nil, sock{fd: none}
 	l.step(c, c.search.Failed(err, l.clock()))
 }
 
@@ -125,6 +139,16 @@ func (l *loop) turnAway(c *conn, o flow.Outcome) {
 	resetSocket(c.sock[client].fd)
 	l.account(c)
 	l.slab.release(c)
+}
+
+// giveUp ends a search for the end of the loop.
+func (l *loop) giveUp(c *conn) {
+	c.search.Abandon()
+	l.drop(&c.half[client]) // a PROXY header
+	if c.sock[backend].fd != none {
+		closeSocket(c.sock[backend].fd)
+	}
+	l.turnAway(c, flow.DrainDeadline)
 }
 
 func (l *loop) takeSearch() *upstream.Search {

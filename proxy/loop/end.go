@@ -23,8 +23,10 @@ func (l *loop) alarmed(c *conn) {
 	switch c.phase {
 	case greeting, shaking:
 		l.late(c)
-	case dialling:
+	case dialling, announcing:
 		l.waited(c)
+	case securing:
+		c.secret[backend].abort()
 	case relaying:
 		l.check(c)
 	}
@@ -92,8 +94,10 @@ func (l *loop) finish(c *conn, o flow.Outcome, err error) {
 	}
 	reset := c.outcome.Resets(func() time.Duration { return l.quiet(c) }, c.midway)
 	l.disarm(c)
-	if c.secret != nil && !reset {
-		l.farewell(c)
+	for s := range c.sock {
+		if c.secret[s] != nil && !reset {
+			l.farewell(c, side(s))
+		}
 	}
 	for s := range c.sock {
 		l.drop(&c.half[s])
@@ -123,13 +127,11 @@ func (l *loop) endAll() {
 		case greeting:
 			l.unfit(c, flow.DrainDeadline, nil)
 		case shaking:
-			c.secret.abort()
-		case dialling:
-			c.search.Abandon()
-			if c.sock[backend].fd != none {
-				closeSocket(c.sock[backend].fd)
-			}
-			l.turnAway(c, flow.DrainDeadline)
+			c.secret[client].abort()
+		case securing:
+			c.secret[backend].abort()
+		case dialling, announcing:
+			l.giveUp(c)
 		case relaying:
 			l.finish(c, flow.DrainDeadline, nil)
 		}

@@ -23,7 +23,8 @@ var errTime = errors.New("the handshake took too long")
 // greet waits for a client to begin with TLS. Until then it costs no goroutine.
 func (l *loop) greet(c *conn, config *tls.Config) {
 	c.phase = greeting
-	c.secret = newSecret(l, c.sock[client].fd, config)
+	c.secret[client] = newSecret(l, c.sock[client].fd)
+	c.secret[client].tls = tls.Server(c.secret[client], config)
 	l.alarm(c, l.now+listener.HandshakeTimeout)
 	if errno := l.watch(c, client); errno != 0 {
 		l.unfit(c, flow.HandshakeFailed, errno)
@@ -33,7 +34,7 @@ func (l *loop) greet(c *conn, config *tls.Config) {
 // shake has a goroutine do the handshake: crypto/tls cannot leave it and come back.
 func (l *loop) shake(c *conn) {
 	c.phase = shaking
-	secret := c.secret
+	secret := c.secret[client]
 	go func() {
 		err := secret.tls.Handshake()
 		l.post(letter{do: func() { l.shaken(c, err) }})
@@ -51,7 +52,7 @@ func (l *loop) shaken(c *conn, err error) {
 		l.unfit(c, outcome, err)
 		return
 	}
-	c.secret.relay()
+	c.secret[client].relay()
 	c.sock[client].readable, c.sock[client].writable = true, true
 	l.search(c)
 }
@@ -76,7 +77,7 @@ func (l *loop) late(c *conn) {
 		l.unfit(c, flow.HandshakeFailed, errTime)
 		return
 	}
-	c.secret.abort()
+	c.secret[client].abort()
 }
 
 // greeted is what the kernel tells of a client before the handshake is done.
@@ -84,13 +85,13 @@ func (l *loop) greeted(c *conn, events uint32) {
 	c.sock[client].seen(events)
 	switch {
 	case c.phase == shaking:
-		c.secret.wake()
+		c.secret[client].wake()
 	case c.sock[client].readable:
 		l.shake(c)
 	}
 }
 
-// secret is where the TLS of a client ends: crypto/tls over the client's socket.
+// secret is where TLS with one side of a connection ends: crypto/tls over the socket.
 // It is the net.Conn that crypto/tls reads and writes. During the handshake, on a
 // goroutine, that waits for the socket; after that, on the loop, it hands over what
 // the loop has received, and gathers what the loop is to send.
@@ -99,8 +100,8 @@ type secret struct {
 	tls    *tls.Conn
 	fd     int32
 	relays bool // the handshake is done
-	ended  bool // the client has closed its side of the socket
-	bidden bool // the client has been told that nothing more will come
+	ended  bool // the peer has closed its side of the socket
+	bidden bool // the peer has been told that nothing more will come
 	record record
 
 	// During the handshake:
@@ -112,10 +113,9 @@ type secret struct {
 	in []byte // received, and not read by crypto/tls yet
 }
 
-func newSecret(l *loop, fd int32, config *tls.Config) *secret {
-	s := &secret{loop: l, fd: fd, ready: make(chan struct{}, 1), stopped: make(chan struct{})}
-	s.tls = tls.Server(s, config)
-	return s
+// newSecret is over a socket. The caller makes the end of TLS over it.
+func newSecret(l *loop, fd int32) *secret {
+	return &secret{loop: l, fd: fd, ready: make(chan struct{}, 1), stopped: make(chan struct{})}
 }
 
 // wake has the handshake look at the socket again.
@@ -202,7 +202,7 @@ func (s *secret) await() error {
 
 func (s *secret) Close() error                     { return nil }
 func (s *secret) LocalAddr() net.Addr              { return nil }
-func (s *secret) RemoteAddr() net.Addr             { return nil }
+func (s *secret) RemoteAddr() net.Addr             { return &net.TCPAddr{} } // a key for sessions, which have a better one
 func (s *secret) SetDeadline(time.Time) error      { return nil }
 func (s *secret) SetReadDeadline(time.Time) error  { return nil }
 func (s *secret) SetWriteDeadline(time.Time) error { return nil }

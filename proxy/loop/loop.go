@@ -57,6 +57,7 @@ type loop struct {
 	ids       uint64
 	ending    bool // all connections are to end
 	over      bool // run is to return
+	mailed    bool // there is mail
 
 	load atomic.Int64 // connections that are here or on their way
 	done chan struct{}
@@ -112,6 +113,7 @@ func (l *loop) run() {
 		for i := range l.events[:n] {
 			l.dispatch(&l.events[i])
 		}
+		l.readMail()
 		l.serveReady()
 		l.expire()
 		l.tell()
@@ -123,10 +125,7 @@ func (l *loop) run() {
 func (l *loop) dispatch(e *unix.EpollEvent) {
 	switch e.Pad {
 	case ofMail:
-		l.mail.clear()
-		for _, m := range l.mail.take() {
-			l.read(m)
-		}
+		l.mailed = true
 	case ofSource:
 		if s := l.sources[e.Fd]; s != nil {
 			l.accept(s)
@@ -224,6 +223,19 @@ func (l *loop) read(m letter) {
 		return
 	}
 	l.admit(m.guest)
+}
+
+// readMail comes after the events: some may be about a socket that a letter has closed,
+// and would be taken for those of the one that the connection has in its place.
+func (l *loop) readMail() {
+	if !l.mailed {
+		return
+	}
+	l.mailed = false
+	l.mail.clear()
+	for _, m := range l.mail.take() {
+		l.read(m)
+	}
 }
 
 // post has the loop read m. It may be called from anywhere.

@@ -19,7 +19,7 @@ func (l *loop) happened(c *conn, s side, events uint32) {
 	switch c.phase {
 	case greeting, shaking:
 		l.greeted(c, events)
-	case dialling:
+	case dialling, announcing, securing:
 		if s == backend {
 			l.answered(c, events)
 		} else { // it is watched already where it began with TLS
@@ -71,9 +71,9 @@ func (l *loop) pump(c *conn, from side) {
 			return
 		case c.pace != nil && l.resting(c, from):
 			return
-		case c.secret != nil && from == client:
-			left -= l.open(c)
-		case c.secret == nil && h.run >= bulk:
+		case c.secret[from] != nil:
+			left -= l.open(c, from)
+		case c.secret[from.other()] == nil && h.run >= bulk:
 			l.splice(c, from)
 			return
 		default:
@@ -107,13 +107,24 @@ func (l *loop) copy(c *conn, from side) int {
 	default:
 		h.run += uint32(n)
 	}
-	if c.secret != nil {
-		l.seal(c, b[:n])
-	} else if rest := l.write(c, from, b[:n]); len(rest) > 0 {
-		l.hold(h, rest)
+	if !l.pass(c, from, b[:n]) {
 		h.run = 0
 	}
 	return n
+}
+
+// pass passes on payload that one side has sent. It is false where some of it is held
+// in the clear: its receiver does not take it now.
+func (l *loop) pass(c *conn, from side, b []byte) bool {
+	if c.secret[from.other()] != nil {
+		l.seal(c, from, b)
+		return true
+	}
+	rest := l.put(c, from, b, true)
+	if len(rest) > 0 {
+		l.hold(&c.half[from], rest)
+	}
+	return len(rest) == 0
 }
 
 // appetite is the size of the next read. What moves in bulk is read in larger
@@ -129,13 +140,8 @@ func (h *half) appetite() int {
 	}
 }
 
-// write writes payload, and returns what the receiver does not take now. After an
-// error nothing is left.
-func (l *loop) write(c *conn, from side, b []byte) (rest []byte) {
-	return l.put(c, from, b, true)
-}
-
-// put is write; counts says whether b is payload as it is.
+// put writes, and returns what the receiver does not take now; counts says whether
+// that is payload as it is. After an error nothing is left.
 func (l *loop) put(c *conn, from side, b []byte, counts bool) (rest []byte) {
 	to := from.other()
 	for len(b) > 0 {
@@ -164,7 +170,7 @@ func (l *loop) unstick(c *conn, from side) bool {
 	if h.pipe != nil {
 		return l.empty(c, from)
 	}
-	sealed := c.secret != nil && from == backend
+	sealed := c.secret[from.other()] != nil
 	rest := l.put(c, from, h.held.rest, !sealed)
 	if h.held == nil { // given back, after an error
 		return false
@@ -179,8 +185,8 @@ func (l *loop) unstick(c *conn, from side) bool {
 
 // passEnd passes the end of input on one side to the other.
 func (l *loop) passEnd(c *conn, from side) {
-	if c.secret != nil && from == backend && c.outcome == flow.Open && !c.secret.bidden {
-		l.bid(c) // and come back when that is written
+	if secret := c.secret[from.other()]; secret != nil && c.outcome == flow.Open && !secret.bidden {
+		l.bid(c, from.other()) // and come back when that is written
 		return
 	}
 	c.half[from].over = true

@@ -13,7 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// sealedScratch is the size of a loop's buffer for what clients send in TLS. With
+// sealedScratch is the size of a loop's buffer for what is received in TLS. With
 // what crypto/tls may have left of a record before, it opens to less than scratch.
 const sealedScratch = 64 << 10
 
@@ -68,19 +68,19 @@ func (s *secret) take(b []byte) (int, error) {
 	}
 }
 
-// open moves what one read takes from a client, out of TLS, and returns its size.
-func (l *loop) open(c *conn) int {
-	h, src, s := &c.half[client], &c.sock[client], c.secret
-	b := l.sealedIn[:c.pace.most(client, l.now, len(l.sealedIn))]
+// open moves what one read takes from a side, out of TLS, and returns its size.
+func (l *loop) open(c *conn, from side) int {
+	h, src, s := &c.half[from], &c.sock[from], c.secret[from]
+	b := l.sealedIn[:c.pace.most(from, l.now, len(l.sealedIn))]
 	n, errno := receive(src.fd, b)
-	c.pace.spend(client, n)
+	c.pace.spend(from, n)
 	switch {
 	case errno == unix.EAGAIN:
 		src.readable = false
 	case errno == unix.EINTR:
 		return 0
 	case errno != 0:
-		l.broken(c, client, client, errno)
+		l.broken(c, from, from, errno)
 		return 0
 	case n == 0:
 		s.ended, src.readable = true, false
@@ -95,66 +95,69 @@ func (l *loop) open(c *conn) int {
 		if err == nil {
 			continue
 		}
-		if l.answer(c); c.phase != relaying {
+		if l.answer(c, from); c.phase != relaying {
 			return 0
 		}
 		s.in = nil // crypto/tls has all of it, unless it has met an end
-		if rest := l.write(c, client, l.buf[:plain]); len(rest) > 0 {
-			l.hold(h, rest)
+		if plain > 0 {
+			l.pass(c, from, l.buf[:plain])
 		}
 		switch {
 		case c.phase != relaying || errors.Is(err, errAgain{}):
 		case errors.Is(err, io.EOF):
 			h.ended = true
 		default:
-			l.broken(c, client, client, err)
+			l.broken(c, from, from, err)
 		}
 		return n
 	}
 }
 
-// answer sends what crypto/tls has to say by itself: that a key is changed, or an alert.
-func (l *loop) answer(c *conn) {
+// answer sends what crypto/tls has to say by itself to a side: that a key is changed,
+// or an alert.
+func (l *loop) answer(c *conn, to side) {
 	if len(l.sealed) > 0 {
-		l.sendSealed(c)
+		l.sendSealed(c, to)
 	}
 }
 
-// seal puts b, from the endpoint, into TLS and writes that.
-func (l *loop) seal(c *conn, b []byte) {
-	if _, err := c.secret.tls.Write(b); err != nil {
-		l.broken(c, backend, client, err)
+// seal puts b, from one side, into TLS with the other and writes that.
+func (l *loop) seal(c *conn, from side, b []byte) {
+	to := from.other()
+	if _, err := c.secret[to].tls.Write(b); err != nil {
+		l.broken(c, from, to, err)
 		return
 	}
-	c.half[backend].moved += int64(len(b))
+	c.half[from].moved += int64(len(b))
 	l.noted(c)
-	l.sendSealed(c)
+	l.sendSealed(c, to)
 }
 
-// bid says to the client, in TLS, that nothing more will come.
-func (l *loop) bid(c *conn) {
-	c.secret.bidden = true
-	_ = c.secret.tls.CloseWrite()
-	l.sendSealed(c)
+// bid says to a side, in TLS, that nothing more will come.
+func (l *loop) bid(c *conn, to side) {
+	c.secret[to].bidden = true
+	_ = c.secret[to].tls.CloseWrite()
+	l.sendSealed(c, to)
 }
 
 // farewell does the same for a connection that is about to be closed, if it can be
 // done at once.
-func (l *loop) farewell(c *conn) {
-	if c.secret.bidden || c.half[backend].held != nil {
+func (l *loop) farewell(c *conn, to side) {
+	if c.secret[to].bidden || c.half[to.other()].held != nil {
 		return
 	}
-	_ = c.secret.tls.CloseWrite()
-	_, _ = send(c.sock[client].fd, l.sealed)
+	_ = c.secret[to].tls.CloseWrite()
+	_, _ = send(c.sock[to].fd, l.sealed)
 	l.sealed = l.sealed[:0]
 }
 
-// sendSealed writes what TLS has put into records, after what is held for the client.
-func (l *loop) sendSealed(c *conn) {
-	h, b := &c.half[backend], l.sealed
+// sendSealed writes what TLS has put into records for a side, after what is held for it.
+func (l *loop) sendSealed(c *conn, to side) {
+	from := to.other()
+	h, b := &c.half[from], l.sealed
 	l.sealed = l.sealed[:0]
 	if h.held == nil {
-		b = l.put(c, backend, b, false)
+		b = l.put(c, from, b, false)
 	}
 	switch {
 	case len(b) == 0:

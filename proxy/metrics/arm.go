@@ -35,6 +35,7 @@ type Arm struct {
 	sent     atomic.Int64
 	retries  atomic.Int64
 	audited  atomic.Int64
+	shakes   atomic.Int64 // handshakes with endpoints that failed
 
 	connects    [len(buckets{}) + 1]atomic.Int64 // by bucket, the last without a bound
 	connectTime atomic.Int64                     // sum, in nanoseconds
@@ -54,6 +55,9 @@ func (a *Arm) Dialled(dials int) {
 		a.retries.Add(int64(dials - 1))
 	}
 }
+
+// HandshakeFailed counts an attempt that found no TLS with an endpoint.
+func (a *Arm) HandshakeFailed() { a.shakes.Add(1) }
 
 // Connected counts a connection that reached an endpoint after so long.
 func (a *Arm) Connected(after time.Duration) {

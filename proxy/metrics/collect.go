@@ -22,6 +22,7 @@ type descs struct {
 	connect, retries, endpoint *prometheus.Desc
 	audited                    *prometheus.Desc
 	pauses, paused             *prometheus.Desc
+	shakes                     *prometheus.Desc
 }
 
 func describe() descs {
@@ -42,6 +43,7 @@ func describe() descs {
 		audited:  desc("access_audited_total", "Connections of the arm that the route's access lists would have refused, if they did not only audit."),
 		pauses:   ofPort("pauses_total", "Times that the listener stopped accepting for a limit. Clients wait meanwhile."),
 		paused:   ofPort("paused_seconds_total", "Time in which the listener did not accept for a limit. Moves while it does not."),
+		shakes:   desc("backend_tls_handshake_failures_total", "Attempts to connect to an endpoint of the arm that came to no terms with it on TLS. They count as failed to connect, too."),
 		endpoint: desc("endpoints", "Endpoints of the arm: available to new connections, or retired (gone from the pool, and still with connections).", "state"),
 	}
 }
@@ -49,7 +51,9 @@ func describe() descs {
 // Describe is the prometheus.Collector's.
 func (m *Metrics) Describe(ch chan<- *prometheus.Desc) {
 	d := describe()
-	for _, desc := range []*prometheus.Desc{d.accepted, d.active, d.closed, d.received, d.sent, d.connect, d.retries, d.endpoint, d.audited, d.pauses, d.paused} {
+	for _, desc := range []*prometheus.Desc{
+		d.accepted, d.active, d.closed, d.received, d.sent, d.connect, d.retries, d.endpoint, d.audited, d.pauses, d.paused, d.shakes,
+	} {
 		ch <- desc
 	}
 }
@@ -87,6 +91,7 @@ func (a *Arm) collect(d descs, ch chan<- prometheus.Metric) {
 	send(d.sent, prometheus.CounterValue, a.sent.Load())
 	send(d.retries, prometheus.CounterValue, a.retries.Load())
 	send(d.audited, prometheus.CounterValue, a.audited.Load())
+	send(d.shakes, prometheus.CounterValue, a.shakes.Load())
 	a.collectConnects(d.connect, ch)
 	if pool := a.pool.Load(); pool != nil {
 		send(d.endpoint, prometheus.GaugeValue, int64(pool.Len()), "available")

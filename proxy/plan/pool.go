@@ -15,6 +15,7 @@ import (
 // Pool is the endpoints of an arm, and how they are used.
 type Pool struct {
 	*balancer.Pool
+	Reach
 
 	settings *pushv1.PoolSettings // that it was made of
 }
@@ -31,14 +32,19 @@ func (b *building) pool(p *pushv1.Pool) (*Pool, error) {
 	if err != nil {
 		return nil, err
 	}
+	reach, err := b.reach(name, p.GetSettings())
+	if err != nil {
+		return nil, err
+	}
 	before := b.oldPool(name)
 	if before == nil {
 		before = &Pool{}
-	} else if before.Has(form.Targets) && proto.Equal(before.settings, p.GetSettings()) {
+	} else if before.Has(form.Targets) && before.TLS == reach.TLS && proto.Equal(before.settings, p.GetSettings()) {
 		return before, nil
 	}
 	return &Pool{
 		Pool:     balancer.NewPool(form, before.Pool),
+		Reach:    reach,
 		settings: proto.CloneOf(p.GetSettings()),
 	}, nil
 }

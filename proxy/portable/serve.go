@@ -35,7 +35,8 @@ func (d *Driver) serve(client *net.TCPConn, p *listener.Port) {
 	}
 	var search upstream.Search
 	guest := upstream.Guest{Listener: p.Name, Route: route, Client: c.Client, Accepted: time.Now()}
-	backend, outcome := d.opts.Dialer.Connect(d.ctx, &search, search.Begin(d.opts.Metrics, guest))
+	local := func() netip.AddrPort { return unmapped(client.LocalAddr()) }
+	backend, outcome := d.opts.Dialer.Connect(d.ctx, &search, search.Begin(d.opts.Metrics, guest), local)
 	c.Arm, c.Dials, c.Err = search.Arm.Name(), search.Dials, search.Err
 	c.Bytes.Total = search.Arm
 	if search.Admitted {
@@ -46,7 +47,7 @@ func (d *Driver) serve(client *net.TCPConn, p *listener.Port) {
 		limits := relay.Limits{
 			Idle: route.Timeouts.Idle, Lifetime: route.Timeouts.LifetimeOf(c.ID), BytesPerSecond: route.BytesPerSecond,
 		}
-		outcome = relay.Copy(d.ctx, client, secret, backend, limits, c)
+		outcome = relay.Copy(d.ctx, relay.End{TCP: client, TLS: secret}, relay.End(backend), limits, c)
 		search.Lease.Release()
 	} else {
 		refuse(client)
@@ -77,8 +78,10 @@ func (d *Driver) account(c *flow.Conn, arm *metrics.Arm, outcome flow.Outcome) {
 	}
 }
 
-func peer(conn *net.TCPConn) netip.AddrPort {
-	addr := conn.RemoteAddr().(*net.TCPAddr).AddrPort()
+func peer(conn *net.TCPConn) netip.AddrPort { return unmapped(conn.RemoteAddr()) }
+
+func unmapped(of net.Addr) netip.AddrPort {
+	addr := of.(*net.TCPAddr).AddrPort()
 	return netip.AddrPortFrom(addr.Addr().Unmap(), addr.Port())
 }
 

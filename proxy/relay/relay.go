@@ -40,15 +40,20 @@ type Limits struct {
 	BytesPerSecond uint64
 }
 
+// End is a connection with one of the two sides.
+type End struct {
+	// TCP is the accepted or dialled connection itself: the kernel moves bytes by
+	// splice(2) only between those.
+	TCP *net.TCPConn
+	// TLS is over it, after the handshake; nil: the side speaks in the clear.
+	TLS *tls.Conn
+}
+
 // Copy relays until the connection ends and notes in c the bytes, while they
 // move, and what the system said. When ctx ends, it ends the connection with the
 // outcome DrainDeadline.
-//
-// client and backend must be the accepted and the dialled connections
-// themselves: the kernel moves bytes by splice(2) only between those. secret is
-// where the TLS of the client ends, after the handshake; nil if it has none.
-func Copy(ctx context.Context, client *net.TCPConn, secret *tls.Conn, backend *net.TCPConn, limits Limits, c *flow.Conn) flow.Outcome {
-	s := &session{client: client, secret: secret, backend: backend, limits: limits, tick: tick, began: time.Now(), stopped: make(chan struct{})}
+func Copy(ctx context.Context, client, backend End, limits Limits, c *flow.Conn) flow.Outcome {
+	s := &session{client: client, backend: backend, limits: limits, tick: tick, began: time.Now(), stopped: make(chan struct{})}
 	if limits.Idle > 0 {
 		s.tick = min(tick, limits.Idle/4)
 	}
@@ -65,8 +70,7 @@ func Copy(ctx context.Context, client *net.TCPConn, secret *tls.Conn, backend *n
 
 // session is a connection being relayed.
 type session struct {
-	client, backend *net.TCPConn
-	secret          *tls.Conn // over client; nil: the client sends in the clear
+	client, backend End
 	limits          Limits
 	tick            time.Duration
 	last            atomic.Int64   // when bytes were last counted, in Unix nanoseconds
@@ -79,35 +83,35 @@ type session struct {
 }
 
 // half relays one direction to its end and passes that end on.
-func (s *session) half(dst, src *net.TCPConn, moved func(int64)) {
+func (s *session) half(dst, src End, moved func(int64)) {
 	err := s.copyHalf(dst, src, moved)
 	switch {
 	case s.cut.Load():
 	case err != nil:
 		s.broken(dst, src, err)
-	case gone(src) && !s.end(src).Load():
+	case gone(src.TCP) && !s.end(src).Load():
 		// The kernel tells of a reset once, and has told the half that writes there.
 		s.broken(dst, src, syscall.ECONNRESET)
 	case s.ended() == flow.Open:
 		s.end(dst).Store(true)
 		// An error here means that dst is gone, which the other half will find.
-		if s.secret != nil && dst == s.client {
-			_ = s.secret.CloseWrite()
+		if dst.TLS != nil {
+			_ = dst.TLS.CloseWrite()
 		}
-		_ = dst.CloseWrite()
+		_ = dst.TCP.CloseWrite()
 	}
 }
 
 // copyHalf moves src to dst until EOF. While bytes move it wakes every tick to
 // count them; while src is quiet it sleeps, and holds no pipe.
-func (s *session) copyHalf(dst, src *net.TCPConn, moved func(int64)) error {
-	readable, err := readiness(src)
+func (s *session) copyHalf(dst, src End, moved func(int64)) error {
+	readable, err := readiness(src.TCP)
 	if err != nil {
 		return err
 	}
 	pace := s.paced()
-	for inside := s.secret != nil && src == s.client; ; {
-		_ = src.SetReadDeadline(time.Time{}) // on a closed connection the next call fails
+	for inside := src.TLS != nil; ; {
+		_ = src.TCP.SetReadDeadline(time.Time{}) // on a closed connection the next call fails
 		if s.cut.Load() {
 			return nil
 		}
@@ -119,22 +123,23 @@ func (s *session) copyHalf(dst, src *net.TCPConn, moved func(int64)) error {
 			}
 		}
 		pace.await()
-		_ = src.SetReadDeadline(time.Now().Add(s.tick))
+		_ = src.TCP.SetReadDeadline(time.Now().Add(s.tick))
 		if s.cut.Load() {
 			return nil
 		}
-		n, err := s.move(dst, src, pace)
+		n, err := move(dst, src, pace)
 		if n > 0 {
 			s.touch()
 			moved(n)
 		}
 		if pace.spend(n) && err == nil {
-			inside = s.secret != nil && src == s.client
+			inside = src.TLS != nil
 			continue
 		}
 		inside = false
-		if stalled := n == 0 && errors.Is(err, os.ErrDeadlineExceeded); s.secret == nil && (err == nil || stalled) {
-			if n, err = s.urgent(dst, src); n > 0 {
+		spliced := dst.TLS == nil && src.TLS == nil
+		if stalled := n == 0 && errors.Is(err, os.ErrDeadlineExceeded); spliced && (err == nil || stalled) {
+			if n, err = s.urgent(dst.TCP, src.TCP); n > 0 {
 				moved(n)
 				continue
 			}
@@ -146,15 +151,19 @@ func (s *session) copyHalf(dst, src *net.TCPConn, moved func(int64)) error {
 }
 
 // move moves bytes from src to dst until src ends or is quiet for too long.
-func (s *session) move(dst, src *net.TCPConn, pace *pace) (int64, error) {
-	switch {
-	case s.secret != nil && src == s.client:
-		return io.Copy(dst, pace.of(struct{ io.Reader }{s.secret}))
-	case s.secret != nil:
-		return io.Copy(s.secret, pace.of(struct{ io.Reader }{src}))
-	default:
-		return dst.ReadFrom(pace.of(src))
+func move(dst, src End, pace *pace) (int64, error) {
+	if dst.TLS == nil && src.TLS == nil {
+		return dst.TCP.ReadFrom(pace.of(src.TCP))
 	}
+	return io.Copy(dst.stream(), pace.of(struct{ io.Reader }{src.stream()}))
+}
+
+// stream is where payload is read and written.
+func (e End) stream() io.ReadWriter {
+	if e.TLS != nil {
+		return e.TLS
+	}
+	return e.TCP
 }
 
 // urgent goes past urgent data, in front of which splice(2) says that it has met the
@@ -176,7 +185,7 @@ func (s *session) urgent(dst, src *net.TCPConn) (int64, error) {
 }
 
 // end tells whether the output to a side has been ended.
-func (s *session) end(of *net.TCPConn) *atomic.Bool {
+func (s *session) end(of End) *atomic.Bool {
 	if of == s.client {
 		return &s.shut[0]
 	}
@@ -184,10 +193,10 @@ func (s *session) end(of *net.TCPConn) *atomic.Bool {
 }
 
 // broken notes whose fault an error is and sees to it that the other half ends.
-func (s *session) broken(dst, src *net.TCPConn, err error) {
-	culprit := faulty(dst, src, err)
+func (s *session) broken(dst, src End, err error) {
+	culprit := faulty(dst.TCP, src.TCP, err)
 	outcome := flow.BackendReset
-	if culprit == s.client {
+	if culprit == s.client.TCP {
 		outcome = flow.ClientReset
 	}
 	if s.note(outcome) {
@@ -195,7 +204,7 @@ func (s *session) broken(dst, src *net.TCPConn, err error) {
 	}
 	// When dst is gone, the other half reads what dst had sent before, and then
 	// its end. When src is gone, nobody is left to read for.
-	if culprit == src {
+	if culprit == src.TCP {
 		s.stop(outcome)
 	}
 }
@@ -216,16 +225,16 @@ func (s *session) stop(o flow.Outcome) {
 		close(s.stopped)
 	}
 	past := time.Unix(1, 0)
-	_ = s.client.SetDeadline(past)
-	_ = s.backend.SetDeadline(past)
+	_ = s.client.TCP.SetDeadline(past)
+	_ = s.backend.TCP.SetDeadline(past)
 }
 
 // finish closes both connections in the way that the outcome asks for.
 func (s *session) finish() flow.Outcome {
 	s.note(flow.Completed)
 	outcome := s.ended()
-	reset := outcome.Resets(s.quiet, func() bool { return pending(s.client) || pending(s.backend) })
-	for _, conn := range []*net.TCPConn{s.client, s.backend} {
+	reset := outcome.Resets(s.quiet, func() bool { return pending(s.client.TCP) || pending(s.backend.TCP) })
+	for _, conn := range []*net.TCPConn{s.client.TCP, s.backend.TCP} {
 		if reset {
 			_ = conn.SetLinger(0)
 		}
@@ -236,7 +245,7 @@ func (s *session) finish() flow.Outcome {
 
 // quiet is for how long no byte has moved either way.
 func (s *session) quiet() time.Duration {
-	if kernel := min(silence(s.client), silence(s.backend)); kernel != socket.Unknown {
+	if kernel := min(silence(s.client.TCP), silence(s.backend.TCP)); kernel != socket.Unknown {
 		return kernel
 	}
 	return time.Since(time.Unix(0, s.last.Load()))

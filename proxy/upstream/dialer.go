@@ -23,41 +23,58 @@ type Dialer struct {
 
 // Connect takes s from its first step to its end. With the outcome Open, s has a
 // lease and the connection is the caller's. Otherwise the outcome says why there
-// is none: what the search says, or DrainDeadline when ctx ended.
-func (d *Dialer) Connect(ctx context.Context, s *Search, step Step) (*net.TCPConn, flow.Outcome) {
+// is none: what the search says, or DrainDeadline when ctx ended. local is where the
+// client connected to; it is asked for where endpoints are told.
+func (d *Dialer) Connect(ctx context.Context, s *Search, step Step, local func() netip.AddrPort) (Link, flow.Outcome) {
 	for {
 		switch {
 		case step.Outcome != flow.Open:
-			return nil, step.Outcome
+			return Link{}, step.Outcome
 		case step.Dial.IsValid():
-			conn, err := d.attempt(ctx, step, s.Route.CongestionControl)
+			link, err := d.attempt(ctx, s, step, local)
 			if err == nil {
 				s.Connected(time.Now())
-				return conn, flow.Open
+				return link, flow.Open
 			}
 			if ctx.Err() != nil {
 				s.Abandon()
-				return nil, flow.DrainDeadline
+				return Link{}, flow.DrainDeadline
 			}
 			step = s.Failed(err, time.Now())
 		default:
 			if wait(ctx, step.By); ctx.Err() != nil {
 				s.Abandon()
-				return nil, flow.DrainDeadline
+				return Link{}, flow.DrainDeadline
 			}
 			step = s.Resume(time.Now())
 		}
 	}
 }
 
-func (d *Dialer) attempt(ctx context.Context, step Step, congestion string) (*net.TCPConn, error) {
+// attempt carries out one step.
+func (d *Dialer) attempt(ctx context.Context, s *Search, step Step, local func() netip.AddrPort) (Link, error) {
 	ctx, cancel := context.WithDeadline(ctx, step.By)
 	defer cancel()
+	reach := s.Reach()
+	var conn *net.TCPConn
+	var err error
 	if d.Dial != nil {
-		return d.Dial(ctx, step.Dial)
+		conn, err = d.Dial(ctx, step.Dial)
+	} else {
+		conn, err = dial(ctx, step.Dial, s.Route.CongestionControl)
 	}
+	if err != nil {
+		return Link{}, err
+	}
+	if reach.Plain() {
+		return Link{TCP: conn}, nil
+	}
+	return Greet(ctx, conn, reach, step.Dial, s.Header(local))
+}
+
+func dial(ctx context.Context, to netip.AddrPort, congestion string) (*net.TCPConn, error) {
 	dialer := net.Dialer{KeepAliveConfig: socket.KeepAlive(), Control: control(congestion)}
-	return dialer.DialTCP(ctx, "tcp", netip.AddrPort{}, step.Dial)
+	return dialer.DialTCP(ctx, "tcp", netip.AddrPort{}, to)
 }
 
 // control gives a socket its congestion control before it connects. One that cannot

@@ -57,7 +57,7 @@ func (n *network) dial(ctx context.Context, to netip.AddrPort) (*net.TCPConn, er
 // connection is one that a search was made for.
 type connection struct {
 	search upstream.Search
-	conn   *net.TCPConn
+	link   upstream.Link
 }
 
 func connect(ctx context.Context, n *network, p *balancer.Pool, timeouts plan.Timeouts) (*connection, flow.Outcome) {
@@ -67,7 +67,8 @@ func connect(ctx context.Context, n *network, p *balancer.Pool, timeouts plan.Ti
 	}
 	var c connection
 	var outcome flow.Outcome
-	c.conn, outcome = d.Connect(ctx, &c.search, c.search.Begin(metrics.New(nil), upstream.Guest{Listener: "tcp/1", Route: route(p, timeouts), Accepted: time.Now()}))
+	guest := upstream.Guest{Listener: "tcp/1", Route: route(p, timeouts), Accepted: time.Now()}
+	c.link, outcome = d.Connect(ctx, &c.search, c.search.Begin(metrics.New(nil), guest), nil)
 	return &c, outcome
 }
 
@@ -190,7 +191,7 @@ func TestConnectOverLoopback(t *testing.T) {
 	if outcome != flow.Open {
 		t.Fatalf("outcome %s: %v", outcome, c.search.Err)
 	}
-	defer c.conn.Close()
+	defer c.link.TCP.Close()
 	if c.search.Lease.Endpoint().Addr() != to || p.Idle() {
 		t.Error("want a lease of the endpoint")
 	}

@@ -10,6 +10,7 @@
 package upstream
 
 import (
+	"errors"
 	"net/netip"
 	"time"
 
@@ -17,6 +18,7 @@ import (
 	"github.com/wye-dev/wye/proxy/flow"
 	"github.com/wye-dev/wye/proxy/metrics"
 	"github.com/wye-dev/wye/proxy/plan"
+	"github.com/wye-dev/wye/proxy/proxyproto"
 	"github.com/wye-dev/wye/proxy/router"
 )
 
@@ -74,6 +76,8 @@ type Guest struct {
 	Route    *plan.Route // nil: it has none
 	Client   netip.AddrPort
 	Accepted time.Time
+	// Proxied is the PROXY header that the connection began with; nil: it had none.
+	Proxied *proxyproto.Header
 }
 
 // Begin lets a connection into its route, unless its guard says why not, chooses an arm
@@ -119,6 +123,9 @@ func (s *Search) Connected(now time.Time) {
 func (s *Search) Failed(err error, now time.Time) Step {
 	s.Dials++
 	s.Err = err
+	if handshake := (*HandshakeError)(nil); errors.As(err, &handshake) {
+		s.Arm.HandshakeFailed()
+	}
 	s.Lease.Release()
 	others := s.Route.Pools[s.choice].Len() > len(s.tried)
 	if others && len(s.tried) >= attemptsAtOnce && now.Before(s.deadline) {
@@ -139,6 +146,22 @@ func (s *Search) Resume(now time.Time) Step {
 func (s *Search) Abandon() {
 	s.Lease.Release()
 	s.Arm.Dialled(s.Dials - s.before)
+}
+
+// Reach is how the endpoint that is being tried is reached.
+func (s *Search) Reach() *plan.Reach { return &s.Route.Pools[s.choice].Reach }
+
+// Header tells the endpoint of the client: what a header has told of it, or how it
+// connected, to an address that local finds out.
+func (s *Search) Header(local func() netip.AddrPort) *proxyproto.Header {
+	h := &proxyproto.Header{Source: s.Client}
+	if s.Proxied != nil {
+		h.Destination, h.TLVs = s.Proxied.Destination, s.Proxied.TLVs
+	}
+	if !h.Destination.IsValid() {
+		h.Destination = local()
+	}
+	return h
 }
 
 // enter begins with an arm.

@@ -6,6 +6,7 @@ package conformance
 import (
 	"bytes"
 	"crypto/sha256"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"hash"
@@ -28,6 +29,8 @@ import (
 type peer struct {
 	t     testing.TB
 	conn  *net.TCPConn
+	keys  *tls.Config // nil: it speaks in the clear
+	speak stream      // over conn
 	marks *marks
 	drain func() // of the proxy between the peers
 
@@ -48,9 +51,13 @@ func newPeer(w *world, m *marks, own, other byte) *peer {
 
 // run does a script, and closes the connection.
 func (p *peer) run(conn *net.TCPConn, script []step) {
-	p.conn = conn
+	p.conn, p.speak = conn, conn
 	if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
 		p.t.Error(err)
+	}
+	if p.keys != nil && !p.shake() {
+		_ = conn.Close()
+		return
 	}
 	for _, do := range script {
 		do(p)
@@ -60,7 +67,7 @@ func (p *peer) run(conn *net.TCPConn, script []step) {
 
 // write sends bytes, of the stream or beside it.
 func (p *peer) write(b []byte) {
-	n, err := p.conn.Write(b)
+	n, err := p.speak.Write(b)
 	p.sent += int64(n)
 	if err != nil {
 		p.broken = true
@@ -79,7 +86,7 @@ func (p *peer) read(want int64, size int) (missing int64) {
 		if want > 0 {
 			piece = buffer[:min(want, int64(size))]
 		}
-		n, err := p.conn.Read(piece)
+		n, err := p.speak.Read(piece)
 		p.got += int64(n)
 		p.sum.Write(piece[:n])
 		want = max(want-int64(n), -1)

@@ -24,6 +24,7 @@ type scenario struct {
 	to              way   // nil: plainly
 	sockets         sockets
 	want            seen
+	secret          secret // whose TLS the proxy ends
 }
 
 // seen is what the peers and the proxy tell of a conversation.
@@ -75,7 +76,7 @@ func (s scenario) play(t *testing.T, p plane) observation {
 		to = plainly
 	}
 	endpoints, accept := to(t, s.sockets)
-	s.route.endpoints = endpoints
+	s.route.endpoints, s.route.secret = endpoints, s.secret
 	return s.converse(start(t, p, s.route), accept)
 }
 
@@ -93,6 +94,12 @@ func plainly(t *testing.T, s sockets) ([]netip.AddrPort, func(*marks) (*net.TCPC
 func (s scenario) converse(w *world, accept func(*marks) (*net.TCPConn, error)) observation {
 	m := &marks{}
 	client, backend := newPeer(w, m, 'c', 'b'), newPeer(w, m, 'b', 'c')
+	if s.secret.client {
+		client.keys = w.keys.client
+	}
+	if s.secret.backend {
+		backend.keys = w.keys.backend
+	}
 	var peers sync.WaitGroup
 	peers.Go(func() {
 		conn, err := dial(w.address, s.sockets)

@@ -110,6 +110,9 @@ func receiveBy(size int) step { return func(p *peer) { p.read(-1, size) } }
 // shut says that nothing more will be sent.
 func shut(p *peer) {
 	p.shut.Store(!p.broken)
+	if p.keys != nil {
+		_ = p.speak.CloseWrite()
+	}
 	_ = p.conn.CloseWrite()
 }
 

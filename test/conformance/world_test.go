@@ -64,12 +64,14 @@ type world struct {
 	host    proxy.Host
 	drain   func()
 	end     chan error // of Run
+	keys    keys       // of peers whose TLS the proxy ends
 }
 
 // route says where the proxy sends connections, and what it allows them.
 type route struct {
 	endpoints               []netip.AddrPort
 	connect, idle, lifetime time.Duration // idle 0: never; the others as in pushv1.Timeouts
+	secret                  secret
 }
 
 // start runs a proxy until the test ends, and returns when its port is open.
@@ -82,6 +84,9 @@ func start(t testing.TB, p plane, r route) *world {
 	}
 	source := &fixed{config: r.config(address.Port()), refused: make(chan []*pushv1.Refusal, 1)}
 	w := &world{t: t, address: address.String(), end: make(chan error, 1)}
+	if r.secret != (secret{}) {
+		w.keys = newKeys(t)
+	}
 	drain := make(chan struct{})
 	w.drain = sync.OnceFunc(func() { close(drain) })
 
@@ -89,6 +94,7 @@ func start(t testing.TB, p plane, r route) *world {
 	o.Bind, o.Admin, o.Drain, o.Log = address.Addr(), admin, drain, slog.New(slog.DiscardHandler)
 	o.Source = func(h proxy.Host) proxy.Source {
 		source.host, w.host = h, h
+		w.keys.put(h.Identities)
 		return source
 	}
 	ctx, cancel := context.WithCancel(context.Background())
@@ -119,7 +125,7 @@ func (r route) config(port uint16) *pushv1.Config {
 		timeouts.Connect = durationpb.New(r.connect)
 	}
 	listener := fmt.Sprintf("tcp/%d", port)
-	return &pushv1.Config{
+	config := &pushv1.Config{
 		Generation: 1,
 		Listeners:  []*pushv1.Listener{{Name: listener, Port: uint32(port)}},
 		Routes: []*pushv1.Route{{
@@ -128,6 +134,8 @@ func (r route) config(port uint16) *pushv1.Config {
 		}},
 		Pools: []*pushv1.Pool{{Name: "/#/p", Endpoints: endpoints}},
 	}
+	r.secret.settle(config)
+	return config
 }
 
 // fixed is a source of one config.
