@@ -16,7 +16,7 @@ type group struct {
 	weights   []float64 // of endpoints, as parts of the largest; nil when all are equal
 	sums      []float64 // of the weights up to and with each endpoint; nil when all are equal
 	turns     turns     // for RoundRobin
-	seeds     []uint64  // for ConsistentHash, of endpoints
+	places    []uint64  // for ConsistentHash, of endpoints
 }
 
 // newGroup makes a group of endpoints, of which targets say the weights.
@@ -29,7 +29,7 @@ func newGroup(f Form, targets []Target, endpoints []*Endpoint) group {
 	case RoundRobin:
 		g.turns = newTurns(g.weights)
 	case ConsistentHash:
-		g.seeds = seedsOf(endpoints)
+		g.places = placesOf(endpoints)
 		g.slowStart = 0
 	}
 	return g

@@ -3,7 +3,11 @@
 
 package balancer
 
-import "math/rand/v2"
+import (
+	"math/rand/v2"
+
+	"github.com/wye-dev/wye/proxy/affinity"
+)
 
 // fewest is the policy LeastConnections: the endpoint with the least load for its
 // weight, which is less while it is new. Among several it draws by weight.
@@ -24,7 +28,7 @@ func (g *group) fewest(a *Ask, anyone bool) int {
 			best, least, ties = i, load, weight
 		case load == least:
 			ties += weight
-			random = mix(random)
+			random = affinity.Pair(random, 0)
 			if unit(random)*ties < weight {
 				best = i
 			}
