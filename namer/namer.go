@@ -38,6 +38,13 @@ type Endpoint struct {
 	Addr   netip.AddrPort
 	Weight float64 // endpoint_addr_weight; above 0, usually 1
 	Node   string  // nodeName, empty when not known
+	// Zones it is meant for, sorted. None: all. Not to be changed, as it may be shared.
+	Zones []string
+}
+
+// Equal tells whether e and f say the same.
+func (e Endpoint) Equal(f Endpoint) bool {
+	return e.Addr == f.Addr && e.Weight == f.Weight && e.Node == f.Node && slices.Equal(e.Zones, f.Zones)
 }
 
 // State is what a namer knows of a path.
@@ -68,7 +75,7 @@ func (s State) Equal(t State) bool {
 
 // Equal tells whether a and b say the same.
 func (a Addr) Equal(b Addr) bool {
-	return a.State == b.State && a.Cause == b.Cause && slices.Equal(a.Endpoints, b.Endpoints)
+	return a.State == b.State && a.Cause == b.Cause && slices.EqualFunc(a.Endpoints, b.Endpoints, Endpoint.Equal)
 }
 
 func equalError(a, b error) bool {
@@ -94,10 +101,10 @@ func equalName(a, b dtab.Name) bool {
 
 // SortEndpoints puts endpoints into the order that Addr asks for, in place. Of
 // several with the same address the one with the greatest weight stays, and
-// among those one whose node is known.
+// among those one whose node, and then whose zones, are known.
 func SortEndpoints(endpoints []Endpoint) []Endpoint {
 	slices.SortFunc(endpoints, func(a, b Endpoint) int {
-		return cmp.Or(a.Addr.Compare(b.Addr), cmp.Compare(b.Weight, a.Weight), cmp.Compare(b.Node, a.Node))
+		return cmp.Or(a.Addr.Compare(b.Addr), cmp.Compare(b.Weight, a.Weight), cmp.Compare(b.Node, a.Node), slices.Compare(b.Zones, a.Zones))
 	})
 	return slices.CompactFunc(endpoints, func(a, b Endpoint) bool { return a.Addr == b.Addr })
 }

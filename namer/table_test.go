@@ -359,7 +359,7 @@ func TestSortEndpoints(t *testing.T) {
 	want := []Endpoint{
 		at("10.0.0.2:79", 1, ""), at("10.0.0.2:80", 2, "n1"), at("10.0.0.10:80", 1, ""), at("[fd00::1]:80", 1, ""),
 	}
-	if !slices.Equal(got, want) {
+	if !slices.EqualFunc(got, want, Endpoint.Equal) {
 		t.Errorf("got %v, want %v", got, want)
 	}
 }

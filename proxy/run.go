@@ -49,6 +49,8 @@ type Options struct {
 	// SharePorts lets other proxies of the same user open the same ports, if they are
 	// to share them too. By default a port is this proxy's alone.
 	SharePorts bool
+	// Zone that the proxy is in; endpoints meant for it go first. Empty: not known.
+	Zone string
 	// Admin is where the admin server listens. Run closes it.
 	Admin net.Listener
 	// Drain is closed to have the proxy drain and Run return. Nil: never.
@@ -157,7 +159,7 @@ func newServer(o Options, end func()) (*server, error) {
 		source = pushed(o.Config)
 	}
 	s.source = source(Host{
-		Plane:      &plane{set: s.set, builder: plan.Builder{Identities: identities}, tally: tally{metrics: counted}},
+		Plane:      &plane{set: s.set, builder: plan.Builder{Identities: identities, Zone: o.Zone}, tally: tally{metrics: counted}},
 		Identities: identities,
 		Metrics:    s.registry,
 		Draining:   s.draining.Load,

@@ -74,6 +74,9 @@ type TCPRouteSpec struct {
 	// Which clients may connect, by address. All when not set.
 	// +optional
 	Access *Access `json:"access,omitempty"`
+	// How an endpoint is chosen, in all arms.
+	// +optional
+	LoadBalancing *LoadBalancing `json:"loadBalancing,omitempty"`
 
 	// TLS of the clients. Without it, what they send is passed on as it is.
 	// +optional

@@ -4,6 +4,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"log/slog"
@@ -29,6 +30,7 @@ type settings struct {
 	config        apply.Options
 	bind          string
 	sharePorts    bool
+	zone          string
 	adminAddr     string
 	drainDelay    time.Duration
 	drainDeadline time.Duration
@@ -53,6 +55,7 @@ func (s *settings) register(command *cobra.Command) {
 	f.StringVar(&c.Bootstrap, "bootstrap-config", "", "`FILE` with a config, as kept in --state-dir, to start with if it is newer than that; may be missing")
 	f.StringVar(&s.bind, "bind", "", "IP `ADDRESS` to open the routes' ports on (default: every address, IPv4 and IPv6)")
 	f.BoolVar(&s.sharePorts, "share-ports", false, "open the routes' ports even if other proxies of the same user have them open with --share-ports; connections are spread over all")
+	f.StringVar(&s.zone, "zone", "", "`NAME` of the zone that this proxy is in, for endpoints that are meant for zones (default $POD_ZONE, else none)")
 	f.StringVar(&s.adminAddr, "admin-addr", "127.0.0.1:9990", "`HOST:PORT` of /live, /ready, /metrics and /config; without HOST: every address")
 	f.DurationVar(&s.drainDelay, "drain-delay", 5*time.Second, "`TIME` to go on accepting once draining begins, so that senders notice")
 	f.DurationVar(&s.drainDeadline, "drain-deadline", 30*time.Second, "`TIME` that connections have to end after that")
@@ -88,6 +91,7 @@ func (s *settings) options(logs io.Writer) (proxy.Options, error) {
 		Config:        config,
 		Bind:          bind,
 		SharePorts:    s.sharePorts,
+		Zone:          cmp.Or(s.zone, os.Getenv("POD_ZONE")),
 		DrainDelay:    s.drainDelay,
 		DrainDeadline: s.drainDeadline,
 		Log:           log,

@@ -91,7 +91,8 @@ type inputs struct {
 // nameState is the state of one name. Names that are not listed are awaited.
 type nameState struct {
 	Path string `json:"path"`
-	// Endpoints are its addresses; with AddrState they are left out.
+	// Endpoints are its addresses, each followed by the zones that it is meant for; with
+	// AddrState they are left out.
 	Endpoints []string `json:"endpoints,omitempty"`
 	// AddrState is pending, neg or failed; bound when empty.
 	AddrState string `json:"addrState,omitempty"`
@@ -179,7 +180,8 @@ func (n nameState) addr(t *testing.T) namer.Addr {
 	}
 	addr := namer.Addr{State: namer.AddrBound}
 	for _, text := range n.Endpoints {
-		addr.Endpoints = append(addr.Endpoints, namer.Endpoint{Addr: netip.MustParseAddrPort(text), Weight: 1})
+		fields := strings.Fields(text)
+		addr.Endpoints = append(addr.Endpoints, namer.Endpoint{Addr: netip.MustParseAddrPort(fields[0]), Weight: 1, Zones: fields[1:]})
 	}
 	return addr
 }

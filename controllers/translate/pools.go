@@ -28,8 +28,10 @@ func poolOf(spec v1alpha1.TCPRouteSpec, a Arm) *pushv1.Pool {
 }
 
 // poolSettings says how a route uses the endpoints of an arm; nil: as by default.
-func poolSettings(v1alpha1.TCPRouteSpec, Arm) *pushv1.PoolSettings {
-	settings := &pushv1.PoolSettings{}
+func poolSettings(spec v1alpha1.TCPRouteSpec, _ Arm) *pushv1.PoolSettings {
+	settings := &pushv1.PoolSettings{
+		Balancing: balancing(spec.LoadBalancing),
+	}
 	if proto.Size(settings) == 0 {
 		return nil
 	}
@@ -45,6 +47,7 @@ func (t *translation) fill(p *pushv1.Pool, id dtab.Path) {
 			Port:    uint32(e.Addr.Port()),
 			Weight:  e.Weight,
 			Node:    e.Node,
+			Zones:   e.Zones,
 		})
 	}
 }

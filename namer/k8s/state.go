@@ -5,6 +5,7 @@ package k8s
 
 import (
 	"net/netip"
+	"slices"
 	"strconv"
 
 	corev1 "k8s.io/api/core/v1"
@@ -134,7 +135,22 @@ func endpoint(e *discoveryv1.Endpoint, port uint16) (namer.Endpoint, bool) {
 	if e.NodeName != nil {
 		result.Node = *e.NodeName
 	}
+	result.Zones = zones(e.Hints)
 	return result, true
+}
+
+// zones are those that an endpoint is meant for, as the Service asked for by its
+// trafficDistribution (or, before that, an annotation).
+func zones(hints *discoveryv1.EndpointHints) []string {
+	if hints == nil {
+		return nil
+	}
+	var names []string
+	for _, zone := range hints.ForZones {
+		names = append(names, zone.Name)
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
 }
 
 // takesConnections tells whether an endpoint is ready, serving and not

@@ -82,7 +82,11 @@ func show(s namer.State) string {
 	}
 	texts := []string{"bound"}
 	for _, e := range s.Addr.Endpoints {
-		texts = append(texts, strings.TrimSuffix(fmt.Sprintf("%s@%s", e.Addr, e.Node), "@"))
+		text := strings.TrimSuffix(fmt.Sprintf("%s@%s", e.Addr, e.Node), "@")
+		if e.Zones != nil {
+			text += fmt.Sprint(e.Zones)
+		}
+		texts = append(texts, text)
 	}
 	return strings.Join(texts, " ")
 }
@@ -258,6 +262,27 @@ func TestOnlyReadyServingEndpointsThatDoNotTerminate(t *testing.T) {
 	}
 }
 
+func TestEndpointsAreForTheZonesOfTheirHints(t *testing.T) {
+	s := slice("a", []discoveryv1.EndpointPort{slicePort("redis", 6379)}, ready("10.0.0.1", "10.0.0.2", "10.0.0.3", "10.0.0.4")...)
+	forZones := func(i int, names ...string) {
+		s.Endpoints[i].Hints = &discoveryv1.EndpointHints{}
+		for _, name := range names {
+			s.Endpoints[i].Hints.ForZones = append(s.Endpoints[i].Hints.ForZones, discoveryv1.ForZone{Name: name})
+		}
+	}
+	forZones(0, "a")
+	forZones(1, "c", "b", "c")
+	forZones(2) // nothing said
+	if got, want := show(stateOf("redis", nil, s)), "bound 10.0.0.1:6379@n1[a] 10.0.0.2:6379@n1[b c] 10.0.0.3:6379@n1 10.0.0.4:6379@n1"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	other := s.DeepCopy()
+	other.Endpoints[0].Hints = nil
+	if stateOf("redis", nil, s).Equal(stateOf("redis", nil, other)) {
+		t.Error("a change of hints is no change")
+	}
+}
+
 func TestIDIsInLowerCaseAndResidualIsNot(t *testing.T) {
 	prefix := dtab.Path{"#", "k8s", "East"}
 	path := dtab.Path{"#", "k8s", "East", "Prod", "REDIS", "Redis", "Rest", "of"}
@@ -285,11 +310,14 @@ func TestStrip(t *testing.T) {
 	s := slice("a", []discoveryv1.EndpointPort{slicePort("redis", 6379)}, ready("10.0.0.1")...)
 	s.Annotations = map[string]string{"a": "b"}
 	s.Endpoints[0].TargetRef = &corev1.ObjectReference{Name: "pod"}
+	s.Endpoints[0].Hints = &discoveryv1.EndpointHints{
+		ForZones: []discoveryv1.ForZone{{Name: "a"}}, ForNodes: []discoveryv1.ForNode{{Name: "n1"}},
+	}
 	before := show(stateOf("redis", nil, s.DeepCopy()))
 	if _, err := Strip(s); err != nil {
 		t.Fatal(err)
 	}
-	if s.Annotations != nil || s.Endpoints[0].TargetRef != nil || s.Labels == nil {
+	if s.Annotations != nil || s.Endpoints[0].TargetRef != nil || s.Endpoints[0].Hints.ForNodes != nil || s.Labels == nil {
 		t.Errorf("stripped to %+v", s)
 	}
 	if after := show(stateOf("redis", nil, s)); after != before {

@@ -9,7 +9,7 @@ import (
 )
 
 // Strip drops what the namer does not read: of an EndpointSlice annotations,
-// owners and each endpoint's target, zone and hints (more than half of it), of a
+// owners and each endpoint's target, zone and hints for nodes (more than half of it), of a
 // Service, which others read too, the managed fields. It is meant as the
 // transform of both in a cache's options, and never fails.
 func Strip(obj any) (any, error) {
@@ -20,7 +20,10 @@ func Strip(obj any) (any, error) {
 		o.ManagedFields, o.Annotations, o.OwnerReferences = nil, nil, nil
 		for i := range o.Endpoints {
 			e := &o.Endpoints[i]
-			e.TargetRef, e.Hints, e.Hostname, e.Zone, e.DeprecatedTopology = nil, nil, nil, nil, nil
+			e.TargetRef, e.Hostname, e.Zone, e.DeprecatedTopology = nil, nil, nil, nil
+			if e.Hints != nil {
+				e.Hints.ForNodes = nil
+			}
 		}
 	}
 	return obj, nil

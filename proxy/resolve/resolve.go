@@ -45,7 +45,7 @@ func (a *Answer) Equal(b *Answer) bool {
 	}
 	for name, endpoints := range a.Endpoints {
 		other, ok := b.Endpoints[name]
-		if !ok || !slices.Equal(endpoints, other) {
+		if !ok || !slices.EqualFunc(endpoints, other, namer.Endpoint.Equal) {
 			return false
 		}
 	}

@@ -79,15 +79,21 @@ func container(f *v1alpha1.ProxyFleet, options Options) corev1.Container {
 // environment gives the proxy its name, and tells its heap about the memory
 // limit, so that it collects more before it is killed.
 func environment(resources corev1.ResourceRequirements) []corev1.EnvVar {
-	env := []corev1.EnvVar{{
-		Name:      "POD_NAME",
-		ValueFrom: &corev1.EnvVarSource{FieldRef: &corev1.ObjectFieldSelector{APIVersion: "v1", FieldPath: "metadata.name"}},
-	}}
+	env := []corev1.EnvVar{
+		{Name: "POD_NAME", ValueFrom: fieldOfPod("metadata.name")},
+		// Kubernetes (from 1.35 on) copies this label from the node. Where there is none,
+		// the variable is empty.
+		{Name: "POD_ZONE", ValueFrom: fieldOfPod("metadata.labels['" + corev1.LabelTopologyZone + "']")},
+	}
 	if limit, ok := resources.Limits[corev1.ResourceMemory]; ok {
 		bytes := int64(float64(limit.Value()) * heapShare)
 		env = append(env, corev1.EnvVar{Name: "GOMEMLIMIT", Value: strconv.FormatInt(bytes, 10)})
 	}
 	return env
+}
+
+func fieldOfPod(path string) *corev1.EnvVarSource {
+	return &corev1.EnvVarSource{FieldRef: &corev1.ObjectFieldSelector{APIVersion: "v1", FieldPath: path}}
 }
 
 func volumes(f *v1alpha1.ProxyFleet) []corev1.Volume {
