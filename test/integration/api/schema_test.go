@@ -45,6 +45,7 @@ var bounds = map[string][]bound{
 		tlsBounds,
 		shiftBounds,
 		routeLimitBounds(),
+		balancingBounds,
 	),
 	"ProxyFleet": slices.Concat(proxyFleetBounds, listenerLimitBounds()),
 }
