@@ -66,6 +66,8 @@ var flow = map[string][]string{
 	"proxy/plan":  {"api/push/v1", "dtab", "proxy/balancer", "proxy/guard", "proxy/router", "proxy/socket", "proxy/tlsconf"},
 	// what a proxy in front of it says of clients:
 	"proxy/proxyproto": {},
+	// what a client asks for:
+	"proxy/hello": {},
 	// and what a connection meets:
 	"proxy/tlsconf":  {},
 	"proxy/flow":     {},
@@ -81,10 +83,14 @@ var flow = map[string][]string{
 	},
 	"proxy/relay": {"proxy/flow", "proxy/guard", "proxy/socket"},
 	"proxy/loop": { // or, with goroutines,
-		"proxy/balancer", "proxy/flow", "proxy/guard", "proxy/listener", "proxy/metrics", "proxy/plan", "proxy/socket", "proxy/upstream",
+		"proxy/balancer", "proxy/flow", "proxy/guard", "proxy/hello", "proxy/listener", "proxy/metrics", "proxy/plan", "proxy/proxyproto",
+		"proxy/socket", "proxy/upstream",
 	},
-	"proxy/portable": {"proxy/flow", "proxy/listener", "proxy/metrics", "proxy/plan", "proxy/relay", "proxy/socket", "proxy/upstream"},
-	"proxy/admin":    {"api/push/v1", "proxy/apply"},
+	"proxy/portable": {
+		"proxy/flow", "proxy/hello", "proxy/listener", "proxy/metrics", "proxy/plan", "proxy/proxyproto", "proxy/relay",
+		"proxy/socket", "proxy/upstream",
+	},
+	"proxy/admin": {"api/push/v1", "proxy/apply"},
 	"proxy": {
 		"api/push/v1", "proxy/admin", "proxy/apply", "proxy/listener", "proxy/loop", "proxy/metrics", "proxy/plan", "proxy/portable",
 		"proxy/tlsconf",

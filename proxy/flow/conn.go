@@ -22,6 +22,7 @@ type Conn struct {
 	Route    string // empty when the listener has none
 	Arm      string // the arm in the end, empty when there is none
 	Client   netip.AddrPort
+	Via      netip.AddrPort // who told of the client by the PROXY protocol; the zero value for nobody
 	Endpoint netip.AddrPort // the zero value unless connected
 
 	Accepted  time.Time
@@ -77,6 +78,9 @@ func (c *Conn) LogAttrs() []slog.Attr {
 		slog.Int64("received", c.Bytes.Received.Load()),
 		slog.Int64("sent", c.Bytes.Sent.Load()),
 		slog.Duration("duration", c.Ended.Sub(c.Accepted)),
+	}
+	if c.Via.IsValid() {
+		attrs = append(attrs, slog.String("via", c.Via.String()))
 	}
 	if c.Endpoint.IsValid() {
 		attrs = append(attrs, slog.String("endpoint", c.Endpoint.String()))

@@ -26,6 +26,13 @@ const (
 	DrainDeadline
 	// HandshakeFailed: the client did not come to terms with the proxy on TLS, or not in time.
 	HandshakeFailed
+	// NoRouteForName: no route is for the name or the protocols that the client asked for.
+	NoRouteForName
+	// ProxyHeaderFailed: a peer that is trusted to send a PROXY header sent none, not a good
+	// one, or not in time.
+	ProxyHeaderFailed
+	// TooManyHandshakes: as many others as may be were at what comes before a route is known.
+	TooManyHandshakes
 	// NoRoute: the listener has no route.
 	NoRoute
 	// AccessDenied: the route's access lists do not let the client's address in.
@@ -91,6 +98,12 @@ func (o Outcome) String() string {
 		return "drain_deadline"
 	case HandshakeFailed:
 		return "tls_handshake_failed"
+	case NoRouteForName:
+		return "no_route_for_name"
+	case ProxyHeaderFailed:
+		return "proxy_header_failed"
+	case TooManyHandshakes:
+		return "too_many_handshakes"
 	case NoRoute:
 		return "no_route"
 	case AccessDenied:

@@ -27,6 +27,8 @@ type Port struct {
 
 	plan    atomic.Pointer[plan.Listener]
 	serving atomic.Int64 // connections
+
+	handshakes atomic.Int64 // of those, that are not routed yet
 }
 
 // Plan is what holds for new connections.
@@ -48,6 +50,21 @@ func (p *Port) EnterLate() { p.serving.Add(1) }
 
 // Leave counts a connection out. It tells whether somebody may wait for that.
 func (p *Port) Leave() bool { return p.serving.Add(-1) < p.limits.Load().maxConnections }
+
+// BeginHandshake counts a connection among those that have not said yet what is needed
+// to serve them (a PROXY header, what they ask for in TLS, its handshake), unless there
+// are as many as there may be. EndHandshake must follow if it did.
+func (p *Port) BeginHandshake() bool {
+	limit := int64(p.Plan().MaxHandshakes)
+	if n := p.handshakes.Add(1); limit > 0 && n > limit {
+		p.handshakes.Add(-1)
+		return false
+	}
+	return true
+}
+
+// EndHandshake counts a connection out again.
+func (p *Port) EndHandshake() { p.handshakes.Add(-1) }
 
 // bound is a port of the plan with the socket that it is on.
 type bound struct {
@@ -110,7 +127,8 @@ func (b *bound) controlCongestion() {
 	}
 }
 
-// HandshakeTimeout is what a client has to come to terms with the proxy on TLS.
+// HandshakeTimeout is what a client has, since it was accepted, for all that comes
+// before its connection is routed: PROXY header, ClientHello and the handshake of TLS.
 const HandshakeTimeout = 10 * time.Second
 
 // Driver accepts the connections of ports and serves each to its end.

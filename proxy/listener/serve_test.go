@@ -283,7 +283,7 @@ func TestOneLineIsLoggedPerConnection(t *testing.T) {
 func testOneLineIsLoggedPerConnection(t *testing.T, plane plane) {
 	t.Helper()
 	var log lockedBuilder
-	p := start(t, plane, listener.Options{Log: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))})
+	p := start(t, plane, listener.Options{Log: debugLog(&log)})
 	p.install(leaf("a"), pool("a", server(t, "a")))
 	conn, _ := p.ask()
 	conn.Close()
@@ -291,6 +291,11 @@ func testOneLineIsLoggedPerConnection(t *testing.T, plane plane) {
 		text := log.String()
 		return strings.Count(text, "connection ended") == 1 && strings.Contains(text, "route=ns/route arm=a") && strings.Contains(text, "outcome=completed")
 	})
+}
+
+// debugLog writes a line per connection, and the others, to log.
+func debugLog(log io.Writer) *slog.Logger {
+	return slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 }
 
 type lockedBuilder struct {
@@ -302,6 +307,12 @@ func (l *lockedBuilder) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.b.Write(p)
+}
+
+func (l *lockedBuilder) Reset() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.b.Reset()
 }
 
 func (l *lockedBuilder) String() string {

@@ -65,30 +65,37 @@ func (l *loop) invite(g guest) {
 	}
 }
 
-// admit begins with a connection: with its handshake, or at once with the search for an endpoint.
+// admit begins with a connection: with what its client has to say before it is routed,
+// with its handshake, or at once with the search for an endpoint.
 func (l *loop) admit(g guest) {
 	c := l.slab.take()
 	c.peer, c.source, c.accepted = g.peer, g.source, l.now
 	c.id = l.ids
 	l.ids += uint64(len(l.driver.loops))
-	if route := g.source.port.Plan().Route; route != nil && route.TLS != nil {
-		c.sock[client] = sock{fd: g.fd}
-		l.greet(c, route.TLS)
-		return
+	c.sock[client] = sock{fd: g.fd}
+	front := g.source.port.Plan()
+	c.route = front.Route
+	headed := front.ProxyProtocol != nil && front.ProxyProtocol.Trusts(c.peer.addr().Addr())
+	switch {
+	case headed || front.Names != nil:
+		l.meet(c, headed)
+	case c.route != nil && c.route.TLS != nil:
+		l.greet(c)
+	default:
+		c.sock[client].readable, c.sock[client].writable = true, true
+		l.search(c)
 	}
-	c.sock[client] = sock{fd: g.fd, readable: true, writable: true}
-	l.search(c)
 }
 
 // search begins to look for an endpoint.
 func (l *loop) search(c *conn) {
 	c.phase = dialling
-	c.route = c.source.port.Plan().Route
 	c.search = l.takeSearch()
 	l.step(c, c.search.Begin(l.driver.opts.Metrics, upstream.Guest{
 		Listener: c.source.port.Name,
 		Route:    c.route,
 		Client:   c.peer.addr(),
+		Proxied:  c.header(),
 		Accepted: l.base.Add(l.now),
 	}))
 }

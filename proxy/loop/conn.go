@@ -13,6 +13,7 @@ import (
 	"github.com/wye-dev/wye/proxy/flow"
 	"github.com/wye-dev/wye/proxy/metrics"
 	"github.com/wye-dev/wye/proxy/plan"
+	"github.com/wye-dev/wye/proxy/proxyproto"
 	"github.com/wye-dev/wye/proxy/upstream"
 )
 
@@ -40,13 +41,16 @@ type conn struct {
 	untold bool // has a place in the loop's untold list
 	aged   bool // has been open for long enough for keep-alive
 
-	admitted bool // the route has counted it in
+	admitted  bool // the route has counted it in
+	watched   bool // the kernel tells of the client's socket
+	handshake bool // its port counts it among those that are not routed yet
 
 	outcome flow.Outcome // what ended it first; Open for nothing
 	peer    peer
 	id      uint64
 	source  *source
 	route   *plan.Route
+	front   *front           // of a client that is being read, or came through a proxy; else nil
 	secret  [2]*secret       // by side: where TLS with it ends; nil for a side in the clear
 	search  *upstream.Search // while there is no endpoint
 	pace    *pace            // nil: bytes are not limited
@@ -63,6 +67,7 @@ type phase uint8
 
 const (
 	free       phase = iota // not in use; events of what it was are old
+	reading                 // waits for what tells where it goes
 	greeting                // waits for the client to begin with TLS
 	shaking                 // a goroutine is at the handshake
 	dialling                // waits for an endpoint to answer, or to try another
@@ -79,6 +84,16 @@ type peer struct {
 
 func (p peer) addr() netip.AddrPort {
 	return netip.AddrPortFrom(netip.AddrFrom16(p.ip).Unmap(), p.port)
+}
+
+func peerOf(a netip.AddrPort) peer { return peer{ip: a.Addr().As16(), port: a.Port()} }
+
+// header is what a proxy in front has sent; nil for nothing.
+func (c *conn) header() *proxyproto.Header {
+	if c.front == nil {
+		return nil
+	}
+	return c.front.header
 }
 
 // sock is a socket and what is known of it from events: what they have reported,

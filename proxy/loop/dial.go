@@ -92,7 +92,7 @@ func (l *loop) reached(c *conn, events uint32) {
 	if c.phase != relaying {
 		return
 	}
-	if c.secret[client] == nil {
+	if !c.watched {
 		if errno := l.watch(c, client); errno != 0 {
 			l.broken(c, client, client, errno)
 			return

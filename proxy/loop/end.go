@@ -21,7 +21,7 @@ const aging = 5 * time.Second
 // alarmed is called when the time has come that alarm was told.
 func (l *loop) alarmed(c *conn) {
 	switch c.phase {
-	case greeting, shaking:
+	case reading, greeting, shaking:
 		l.late(c)
 	case dialling, announcing:
 		l.waited(c)
@@ -124,7 +124,7 @@ func (l *loop) endAll() {
 	l.ending = true
 	l.slab.each(func(c *conn) {
 		switch c.phase {
-		case greeting:
+		case reading, greeting:
 			l.unfit(c, flow.DrainDeadline, nil)
 		case shaking:
 			c.secret[client].abort()
@@ -147,6 +147,9 @@ func (l *loop) account(c *conn) {
 	if c.admitted {
 		upstream.Guest{Route: c.route, Client: c.peer.addr()}.Leave()
 	}
+	if c.handshake {
+		c.source.port.EndHandshake()
+	}
 	c.source.leave()
 	l.load.Add(-1)
 	l.driver.conns.Done()
@@ -166,6 +169,9 @@ func (l *loop) describe(c *conn) []slog.Attr {
 	}
 	if c.route != nil {
 		f.Route = c.route.Name
+	}
+	if c.header() != nil {
+		f.Via = c.front.via.addr()
 	}
 	if e := c.lease.Endpoint(); e != nil {
 		f.Endpoint, f.Connected = e.Addr(), l.base.Add(c.connected)

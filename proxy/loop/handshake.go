@@ -14,27 +14,25 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/wye-dev/wye/proxy/flow"
-	"github.com/wye-dev/wye/proxy/listener"
 )
 
 // errTime is why a handshake ends that takes too long.
 var errTime = errors.New("the handshake took too long")
 
 // greet waits for a client to begin with TLS. Until then it costs no goroutine.
-func (l *loop) greet(c *conn, config *tls.Config) {
-	c.phase = greeting
-	c.secret[client] = newSecret(l, c.sock[client].fd)
-	c.secret[client].tls = tls.Server(c.secret[client], config)
-	l.alarm(c, l.now+listener.HandshakeTimeout)
-	if errno := l.watch(c, client); errno != 0 {
-		l.unfit(c, flow.HandshakeFailed, errno)
+func (l *loop) greet(c *conn) {
+	if l.beginHandshake(c) {
+		c.phase = greeting
+		l.attend(c)
 	}
 }
 
 // shake has a goroutine do the handshake: crypto/tls cannot leave it and come back.
 func (l *loop) shake(c *conn) {
 	c.phase = shaking
-	secret := c.secret[client]
+	secret := newSecret(l, c.sock[client].fd)
+	secret.tls = tls.Server(secret, c.route.TLS)
+	c.secret[client] = secret
 	go func() {
 		err := secret.tls.Handshake()
 		l.post(letter{do: func() { l.shaken(c, err) }})
@@ -43,7 +41,6 @@ func (l *loop) shake(c *conn) {
 
 // shaken goes on after the handshake. Until it is called c is not given back.
 func (l *loop) shaken(c *conn, err error) {
-	l.disarm(c)
 	outcome := flow.HandshakeFailed
 	if l.ending {
 		outcome = flow.DrainDeadline
@@ -53,31 +50,35 @@ func (l *loop) shaken(c *conn, err error) {
 		return
 	}
 	c.secret[client].relay()
-	c.sock[client].readable, c.sock[client].writable = true, true
-	l.search(c)
+	c.route = c.source.port.Plan().Now(c.route)
+	l.endHandshake(c)
 }
 
-// unfit ends a connection that has come to no terms on TLS.
+// unfit ends a connection that could not be routed, or has come to no terms on TLS.
 func (l *loop) unfit(c *conn, o flow.Outcome, err error) {
 	route := ""
-	if c.route = c.source.port.Plan().Route; c.route != nil {
+	if c.route != nil {
 		route = c.route.Name
 	}
 	c.arm = l.driver.opts.Metrics.Accept(c.source.port.Name, route, "")
 	c.outcome, c.err = o, err
 	l.disarm(c)
-	closeSocket(c.sock[client].fd)
+	if o == flow.TooManyHandshakes {
+		resetSocket(c.sock[client].fd)
+	} else {
+		closeSocket(c.sock[client].fd)
+	}
 	l.account(c)
 	l.slab.release(c)
 }
 
 // late ends a handshake that has taken its time.
 func (l *loop) late(c *conn) {
-	if c.phase == greeting {
-		l.unfit(c, flow.HandshakeFailed, errTime)
+	if c.phase == shaking {
+		c.secret[client].abort()
 		return
 	}
-	c.secret[client].abort()
+	l.misread(c, errTime)
 }
 
 // greeted is what the kernel tells of a client before the handshake is done.
@@ -86,6 +87,8 @@ func (l *loop) greeted(c *conn, events uint32) {
 	switch {
 	case c.phase == shaking:
 		c.secret[client].wake()
+	case c.phase == reading:
+		l.look(c)
 	case c.sock[client].readable:
 		l.shake(c)
 	}

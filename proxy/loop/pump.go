@@ -17,12 +17,12 @@ const turn = 256 << 10
 // happened is what the kernel tells of one side of c.
 func (l *loop) happened(c *conn, s side, events uint32) {
 	switch c.phase {
-	case greeting, shaking:
+	case reading, greeting, shaking:
 		l.greeted(c, events)
 	case dialling, announcing, securing:
 		if s == backend {
 			l.answered(c, events)
-		} else { // it is watched already where it began with TLS
+		} else { // it is watched already where it had to say something
 			c.sock[s].seen(events)
 		}
 	case relaying:

@@ -36,6 +36,13 @@ func receive(fd int32, b []byte) (int, unix.Errno) {
 	return int(n), errno
 }
 
+// peek is receive, but what it returns will be received again.
+func peek(fd int32, b []byte) (int, unix.Errno) {
+	n, _, errno := unix.RawSyscall6(unix.SYS_RECVFROM, uintptr(fd), uintptr(unsafe.Pointer(&b[0])), uintptr(len(b)),
+		unix.MSG_PEEK, 0, 0)
+	return int(n), errno
+}
+
 func send(fd int32, b []byte) (int, unix.Errno) {
 	n, _, errno := unix.RawSyscall6(unix.SYS_SENDTO, uintptr(fd), uintptr(unsafe.Pointer(&b[0])), uintptr(len(b)),
 		unix.MSG_NOSIGNAL, 0, 0)

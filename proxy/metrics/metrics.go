@@ -50,14 +50,13 @@ func (m *Metrics) Install(p *plan.Plan) {
 	for _, l := range p.Listeners {
 		m.port(l.Name)
 		m.live[labels{listener: l.Name}] = true
-		if l.Route == nil {
-			continue
-		}
-		m.live[labels{listener: l.Name, route: l.Route.Name}] = true
-		for i, leaf := range l.Route.Chooser.Arms() {
-			key := labels{listener: l.Name, route: l.Route.Name, arm: leaf.Arm}
+	}
+	for _, r := range p.Routes {
+		m.live[labels{listener: r.Listener, route: r.Name}] = true
+		for i, leaf := range r.Chooser.Arms() {
+			key := labels{listener: r.Listener, route: r.Name, arm: leaf.Arm}
 			m.live[key] = true
-			m.arm(key).pool.Store(l.Route.Pools[i].Pool)
+			m.arm(key).pool.Store(r.Pools[i].Pool)
 		}
 	}
 	for key, a := range m.arms {

@@ -142,6 +142,10 @@ func (b *building) readListener(l *pushv1.Listener) error {
 	if err := socket.CheckCongestionControl(l.GetCongestionControl()); err != nil {
 		return fmt.Errorf("listener %q: %w", name, err)
 	}
+	proxies, err := proxyProtocol(l.GetProxyProtocol())
+	if err != nil {
+		return fmt.Errorf("listener %q: %w", name, err)
+	}
 	return b.addListener(Listener{
 		Name:              name,
 		Address:           address,
@@ -150,7 +154,27 @@ func (b *building) readListener(l *pushv1.Listener) error {
 		AcceptRate:        l.GetAcceptRate(),
 		MaxHandshakes:     l.GetMaxHandshakes(),
 		CongestionControl: l.GetCongestionControl(),
+		ProxyProtocol:     proxies,
 	})
+}
+
+// proxyProtocol reads who tells of clients; nil for nobody.
+func proxyProtocol(p *pushv1.AcceptedProxyProtocol) (*ProxyProtocol, error) {
+	if p == nil {
+		return nil, nil
+	}
+	read := &ProxyProtocol{}
+	for _, text := range p.GetTrustedCidrs() {
+		net, err := netip.ParsePrefix(text)
+		if err != nil {
+			return nil, fmt.Errorf("%q of those who are trusted to send a PROXY header is no CIDR, such as 10.0.0.0/8", text)
+		}
+		if mapped := net.Addr().Is4In6() && net.Bits() >= 96; mapped {
+			net = netip.PrefixFrom(net.Addr().Unmap(), net.Bits()-96)
+		}
+		read.trusted = append(read.trusted, net)
+	}
+	return read, nil
 }
 
 // listenAddress reads the address of a listener; empty is the zero Addr.
@@ -175,7 +199,7 @@ func (b *building) addListener(l Listener) error {
 		return fmt.Errorf("port %d of listener %q is listener %q's", l.Port, l.Name, other)
 	}
 	b.places[place] = l.Name
-	l.Route = nil
+	l.Route, l.Names = nil, nil
 	b.plan.Listeners[l.Name] = &l
 	return nil
 }
@@ -194,34 +218,39 @@ func (b *building) keepListener(name string) bool {
 func (b *building) addRoutes(routes []*pushv1.Route) (refused []string) {
 	for _, r := range routes {
 		route, err := b.route(r)
+		if err == nil {
+			err = b.plan.Listeners[route.Listener].room(route)
+		}
 		if err != nil {
 			b.refuse(pushv1.ResourceKind_RESOURCE_KIND_ROUTE, r.GetName(), err)
 			refused = append(refused, r.GetName())
 			continue
 		}
-		b.plan.Routes[route.Name] = route
-		b.plan.Listeners[route.Listener].Route = route
+		b.addRoute(route)
 	}
 	return refused
 }
 
-// keepRoute goes on with the route that old has, if its listener is free. Its
+// keepRoute goes on with the route that old has, if nothing has taken its place. Its
 // pools are the newest that there are.
 func (b *building) keepRoute(name string) {
 	before := b.old.Routes[name]
 	if before == nil || b.plan.Routes[name] != nil || !b.keepListener(before.Listener) {
 		return
 	}
-	l := b.plan.Listeners[before.Listener]
-	if l.Route != nil {
+	if b.plan.Listeners[before.Listener].room(before) != nil {
 		return
 	}
 	for _, p := range before.Pools {
 		b.keepPool(p.Name())
 	}
-	route := before.with(b.plan.Pools)
-	b.plan.Routes[name] = route
-	l.Route = route
+	b.addRoute(before.with(b.plan.Pools))
+}
+
+// addRoute adds a route that its listener has room for.
+func (b *building) addRoute(r *Route) {
+	b.plan.Routes[r.Name] = r
+	b.plan.Listeners[r.Listener].add(r)
 }
 
 // with is the route over the pools of those names; the same if they are the same.

@@ -342,7 +342,7 @@ func FuzzBuild(f *testing.F) {
 		old, _ := plan.Build(good(), nil)
 		p, _ := plan.Build(&config, old)
 		for name, r := range p.Routes {
-			if r.Name != name || p.Listeners[r.Listener] == nil || p.Listeners[r.Listener].Route != r {
+			if r.Name != name || p.Listeners[r.Listener] == nil || p.Listeners[r.Listener].Now(r) != r || p.Listeners[r.Listener].Now(&plan.Route{Name: name}) != r {
 				t.Errorf("route %q is not on its listener", name)
 			}
 			if len(r.Pools) != len(r.Chooser.Arms()) || r.Timeouts.Connect <= 0 || r.Timeouts.Idle < 0 || r.Timeouts.Lifetime < 0 {

@@ -12,6 +12,7 @@ package plan
 import (
 	"crypto/tls"
 	"net/netip"
+	"slices"
 	"time"
 
 	pushv1 "github.com/wye-dev/wye/api/push/v1"
@@ -40,7 +41,22 @@ type Listener struct {
 	MaxHandshakes  uint32 // connections at a time of which the route is not known yet; 0: no limit
 	// CongestionControl towards clients, well formed; empty: the kernel's default.
 	CongestionControl string
-	Route             *Route // nil: connections are refused
+	// ProxyProtocol says who tells of clients; nil: nobody.
+	ProxyProtocol *ProxyProtocol
+	// Names of routes for some clients only; nil: there are none, and what clients ask
+	// for is not read.
+	Names *Names
+	Route *Route // for all others; nil: those are refused
+}
+
+// ProxyProtocol says whose connections begin with a PROXY header.
+type ProxyProtocol struct {
+	trusted []netip.Prefix
+}
+
+// Trusts tells whether the header is awaited, and believed, of a peer.
+func (p *ProxyProtocol) Trusts(peer netip.Addr) bool {
+	return slices.ContainsFunc(p.trusted, func(net netip.Prefix) bool { return net.Contains(peer) })
 }
 
 // Route says where the connections of a listener go.
@@ -54,6 +70,8 @@ type Route struct {
 	// the same while the config says the same, and must not be copied: the keys of
 	// its session tickets are in it.
 	TLS *tls.Config
+	// Hostnames that clients must ask for one of, exact or *.SUFFIX; none: any or none.
+	Hostnames []string
 	// CongestionControl towards endpoints, well formed; empty: the kernel's default.
 	CongestionControl string
 	Migration         *Migration // nil: established connections stay
@@ -65,7 +83,8 @@ type Route struct {
 	Chooser *router.Chooser
 	Pools   []*Pool // of the arms, by the chooser's indexes
 
-	tls *pushv1.ServerTLS // that TLS was made of
+	protocols []string          // that clients must offer one of; none: any or none
+	tls       *pushv1.ServerTLS // that TLS was made of
 }
 
 // Timeouts of a route's connections.

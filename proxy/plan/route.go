@@ -6,6 +6,7 @@ package plan
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"google.golang.org/protobuf/types/known/durationpb"
@@ -55,6 +56,11 @@ func (b *building) route(r *pushv1.Route) (*Route, error) {
 		CongestionControl: r.GetCongestionControl(),
 		Migration:         migration,
 		BytesPerSecond:    r.GetLimits().GetBytesPerSecond(),
+		Hostnames:         slices.Clone(r.GetHostnames()),
+		protocols:         slices.Clone(r.GetMatchProtocols()),
+	}
+	if err := checkNames(next.Hostnames, next.protocols); err != nil {
+		return nil, err
 	}
 	if next.Guard, err = guarded(r, before); err != nil {
 		return nil, err
@@ -75,7 +81,7 @@ func (b *building) route(r *pushv1.Route) (*Route, error) {
 	return next, nil
 }
 
-// place checks that the route has a name and a listener of its own.
+// place checks that the route has a name of its own and a listener.
 func (b *building) place(r *pushv1.Route) error {
 	if r.GetName() == "" {
 		return fmt.Errorf("the route on listener %q has no name", r.GetListener())
@@ -83,12 +89,8 @@ func (b *building) place(r *pushv1.Route) error {
 	if b.plan.Routes[r.GetName()] != nil {
 		return fmt.Errorf("route %q is there twice", r.GetName())
 	}
-	l := b.plan.Listeners[r.GetListener()]
-	if l == nil {
+	if b.plan.Listeners[r.GetListener()] == nil {
 		return fmt.Errorf("listener %q is not there", r.GetListener())
-	}
-	if l.Route != nil {
-		return fmt.Errorf("listener %q already has route %q", l.Name, l.Route.Name)
 	}
 	return nil
 }

@@ -14,7 +14,6 @@ import (
 	"github.com/wye-dev/wye/proxy/flow"
 	"github.com/wye-dev/wye/proxy/listener"
 	"github.com/wye-dev/wye/proxy/metrics"
-	"github.com/wye-dev/wye/proxy/plan"
 	"github.com/wye-dev/wye/proxy/relay"
 	"github.com/wye-dev/wye/proxy/upstream"
 )
@@ -22,19 +21,19 @@ import (
 // serve takes a connection through all stages to its end.
 func (d *Driver) serve(client *net.TCPConn, p *listener.Port) {
 	c := &flow.Conn{ID: d.ids.Add(1), Listener: p.Name, Client: peer(client), Accepted: time.Now()}
-	secret, err := d.shake(client, p.Plan().Route)
-	route := p.Plan().Route
-	if route != nil {
-		c.Route = route.Name
-	}
-	if err != nil {
-		c.Err = err
+	f := &front{conn: client, port: p}
+	secret, outcome := d.greet(c, f)
+	if outcome != flow.Open {
+		if outcome == flow.TooManyHandshakes {
+			refuse(client)
+		}
 		_ = client.Close()
-		d.account(c, d.opts.Metrics.Accept(p.Name, c.Route, ""), flow.HandshakeFailed)
+		d.account(c, d.opts.Metrics.Accept(p.Name, c.Route, ""), outcome)
 		return
 	}
+	route := f.route
 	var search upstream.Search
-	guest := upstream.Guest{Listener: p.Name, Route: route, Client: c.Client, Accepted: time.Now()}
+	guest := upstream.Guest{Listener: p.Name, Route: route, Client: c.Client, Proxied: f.header, Accepted: time.Now()}
 	local := func() netip.AddrPort { return unmapped(client.LocalAddr()) }
 	backend, outcome := d.opts.Dialer.Connect(d.ctx, &search, search.Begin(d.opts.Metrics, guest), local)
 	c.Arm, c.Dials, c.Err = search.Arm.Name(), search.Dials, search.Err
@@ -55,20 +54,40 @@ func (d *Driver) serve(client *net.TCPConn, p *listener.Port) {
 	d.account(c, search.Arm, outcome)
 }
 
-// shake ends the TLS of a client, if the route does.
-func (d *Driver) shake(client *net.TCPConn, route *plan.Route) (*tls.Conn, error) {
-	if route == nil || route.TLS == nil {
-		return nil, nil
+// greet does all that comes before a connection is routed. It is Open with the
+// connection's route known, and its TLS, if the route ends that.
+func (d *Driver) greet(c *flow.Conn, f *front) (*tls.Conn, flow.Outcome) {
+	now := f.port.Plan()
+	f.headed = now.ProxyProtocol != nil && now.ProxyProtocol.Trusts(c.Client.Addr())
+	if !f.headed && now.Names == nil && (now.Route == nil || now.Route.TLS == nil) {
+		f.settle(c, now.Route)
+		return nil, flow.Open
 	}
-	secret := tls.Server(client, route.TLS)
-	ctx, cancel := context.WithTimeout(d.ctx, listener.HandshakeTimeout)
+	if !f.port.BeginHandshake() {
+		return nil, flow.TooManyHandshakes
+	}
+	defer f.port.EndHandshake()
+	outcome, err := f.read(d.ctx, c)
+	if c.Err = err; outcome != flow.Open {
+		return nil, outcome
+	}
+	f.settle(c, f.route)
+	if f.route == nil || f.route.TLS == nil {
+		return nil, flow.Open
+	}
+	secret := tls.Server(f.conn, f.route.TLS)
+	ctx, cancel := context.WithDeadline(d.ctx, c.Accepted.Add(listener.HandshakeTimeout))
 	defer cancel()
-	return secret, secret.HandshakeContext(ctx)
+	if c.Err = secret.HandshakeContext(ctx); c.Err != nil {
+		return nil, flow.HandshakeFailed
+	}
+	f.settle(c, f.port.Plan().Now(f.route))
+	return secret, flow.Open
 }
 
 // account closes the books of a connection.
 func (d *Driver) account(c *flow.Conn, arm *metrics.Arm, outcome flow.Outcome) {
-	if d.ctx.Err() != nil && outcome == flow.HandshakeFailed {
+	if d.ctx.Err() != nil && (outcome == flow.HandshakeFailed || outcome == flow.ProxyHeaderFailed) {
 		outcome = flow.DrainDeadline
 	}
 	c.Outcome, c.Ended = outcome, time.Now()

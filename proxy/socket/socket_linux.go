@@ -52,6 +52,22 @@ func Gone(fd int) bool {
 	return err == nil && info.State == closed
 }
 
+// Received is how many bytes have been received and not read.
+func Received(fd int) int {
+	n, err := unix.IoctlGetInt(fd, unix.TIOCINQ)
+	if err != nil {
+		return math.MaxInt // a read says what is wrong
+	}
+	return n
+}
+
+// Ended tells whether the peer of a connection has closed its side, or it is broken.
+func Ended(fd int) bool {
+	const established = 1 // TCP_ESTABLISHED of the kernel's enum
+	info, err := unix.GetsockoptTCPInfo(fd, unix.IPPROTO_TCP, unix.TCP_INFO)
+	return err != nil || info.State != established
+}
+
 // Pending tells whether bytes of a connection are on their way: written and not yet
 // taken by the peer's kernel, or received and not read.
 func Pending(fd int) bool {

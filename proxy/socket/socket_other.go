@@ -26,5 +26,11 @@ func Silence(int) time.Duration { return Unknown }
 // Gone is not known here.
 func Gone(int) bool { return false }
 
+// Received is not known here: as many as are wanted.
+func Received(int) int { return math.MaxInt }
+
+// Ended is not known here.
+func Ended(int) bool { return false }
+
 // Pending is not known here.
 func Pending(int) bool { return false }
