@@ -1834,8 +1834,8 @@ type Route struct {
 	Access    *Access      `protobuf:"bytes,12,opt,name=access,proto3" json:"access,omitempty"`
 	// What becomes of established connections whose arm gets no new ones. Unset: they stay.
 	Migration *Migration `protobuf:"bytes,13,opt,name=migration,proto3" json:"migration,omitempty"`
-	// Protocols that clients offer (ALPN) one of which must be among these. Empty: all.
-	// Only with hostnames or without TLS termination.
+	// Protocols that clients offer (ALPN) one of which must be among these. Empty: all,
+	// but for those that another route of the same name takes.
 	MatchProtocols []string `protobuf:"bytes,14,rep,name=match_protocols,json=matchProtocols,proto3" json:"match_protocols,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
