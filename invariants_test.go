@@ -73,7 +73,7 @@ var flow = map[string][]string{
 	"proxy/flow":     {},
 	"proxy/guard":    {"proxy/flow"},
 	"proxy/socket":   {},
-	"proxy/listener": {"api/push/v1", "proxy/guard", "proxy/metrics", "proxy/plan", "proxy/socket"},
+	"proxy/listener": {"api/push/v1", "proxy/guard", "proxy/metrics", "proxy/migration", "proxy/plan", "proxy/socket"},
 	"proxy/affinity": {}, // of clients, to arms and endpoints
 	"proxy/router":   {"dtab", "proxy/affinity"},
 	"proxy/balancer": {"proxy/affinity"},
@@ -81,13 +81,14 @@ var flow = map[string][]string{
 	"proxy/upstream": {
 		"proxy/balancer", "proxy/flow", "proxy/metrics", "proxy/plan", "proxy/proxyproto", "proxy/router", "proxy/socket",
 	},
-	"proxy/relay": {"proxy/flow", "proxy/guard", "proxy/socket"},
+	"proxy/migration": {"proxy/metrics", "proxy/plan"},
+	"proxy/relay":     {"proxy/flow", "proxy/guard", "proxy/socket"},
 	"proxy/loop": { // or, with goroutines,
-		"proxy/balancer", "proxy/flow", "proxy/guard", "proxy/hello", "proxy/listener", "proxy/metrics", "proxy/plan", "proxy/proxyproto",
+		"proxy/balancer", "proxy/flow", "proxy/guard", "proxy/hello", "proxy/listener", "proxy/metrics", "proxy/migration", "proxy/plan", "proxy/proxyproto",
 		"proxy/socket", "proxy/upstream",
 	},
 	"proxy/portable": {
-		"proxy/flow", "proxy/hello", "proxy/listener", "proxy/metrics", "proxy/plan", "proxy/proxyproto", "proxy/relay",
+		"proxy/flow", "proxy/hello", "proxy/listener", "proxy/metrics", "proxy/migration", "proxy/plan", "proxy/proxyproto", "proxy/relay",
 		"proxy/socket", "proxy/upstream",
 	},
 	"proxy/admin": {"api/push/v1", "proxy/apply"},

@@ -101,3 +101,40 @@ func TestConnectionsThatReachNobodyAreNotOpened(t *testing.T) {
 		t.Errorf("arms are %v, want 4 on the one that is alive", arms)
 	}
 }
+
+// TestReportsCountWhatMigrationIsToEnd: connections of arms without a share, and of
+// arms that the form does not have.
+func TestReportsCountWhatMigrationIsToEnd(t *testing.T) {
+	w := newWorld(t)
+	w.run(t)
+	one, port := backend(t, "one"), uint32(ports.Free(t))
+	s := w.Next(t)
+	s.Push(t, &pushv1.Update{
+		Generation: 1, Full: true,
+		Listeners: []*pushv1.Listener{{Name: "tcp/1", Port: port}},
+		Routes:    []*pushv1.Route{split("three", "tcp/1", map[string]float64{"a": 1, "b": 1, "c": 1})},
+		Pools: []*pushv1.Pool{
+			{Name: "a", Endpoints: []*pushv1.Endpoint{one}}, {Name: "b", Endpoints: []*pushv1.Endpoint{one}}, {Name: "c", Endpoints: []*pushv1.Endpoint{one}},
+		},
+	})
+	for range 30 {
+		reach(t, port, "one")
+	}
+	stale := func() map[string]uint64 {
+		report := s.Ask(t, &pushv1.ReportRequest{Id: 7, Routes: []string{"ns/r"}})
+		found := map[string]uint64{}
+		for _, a := range report.GetRoutes()[0].GetArms() {
+			found[a.GetArm()] = a.GetStale()
+		}
+		return found
+	}
+	if diff := cmp.Diff(map[string]uint64{"a": 0, "b": 0, "c": 0}, stale()); diff != "" {
+		t.Errorf("before (-want +got):\n%s", diff)
+	}
+	next := split("one", "tcp/1", map[string]float64{"b": 0, "c": 1})
+	next.Migration = &pushv1.Migration{PerSecond: 1e-9}
+	s.Push(t, &pushv1.Update{Generation: 2, Routes: []*pushv1.Route{next}})
+	if diff := cmp.Diff(map[string]uint64{"a": 10, "b": 10, "c": 0}, stale()); diff != "" {
+		t.Errorf("after (-want +got):\n%s", diff)
+	}
+}

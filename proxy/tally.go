@@ -103,6 +103,9 @@ func (t *term) report(readings []metrics.Reading) *pushv1.RouteReport {
 		}
 		if arm != nil {
 			arm.Open += r.Active
+			if r.Stale {
+				arm.Stale += r.Active
+			}
 		}
 	}
 	report := &pushv1.RouteReport{Name: t.route.Name, Hash: t.route.Hash, Since: timestamppb.New(t.since)}

@@ -24,6 +24,8 @@ const (
 	LifetimeExceeded
 	// DrainDeadline: the proxy stopped and could wait no longer.
 	DrainDeadline
+	// Migrated: its arm gets no new connections, and the route has the old ones ended.
+	Migrated
 	// HandshakeFailed: the client did not come to terms with the proxy on TLS, or not in time.
 	HandshakeFailed
 	// NoRouteForName: no route is for the name or the protocols that the client asked for.
@@ -70,7 +72,7 @@ func (o Outcome) Resets(quiet func() time.Duration, midway func() bool) bool {
 	switch o {
 	case ClientReset, BackendReset:
 		return true
-	case LifetimeExceeded, DrainDeadline:
+	case LifetimeExceeded, DrainDeadline, Migrated:
 		return quiet() < atRest || midway()
 	case IdleTimeout:
 		return midway()
@@ -96,6 +98,8 @@ func (o Outcome) String() string {
 		return "lifetime_exceeded"
 	case DrainDeadline:
 		return "drain_deadline"
+	case Migrated:
+		return "migrated"
 	case HandshakeFailed:
 		return "tls_handshake_failed"
 	case NoRouteForName:

@@ -50,12 +50,15 @@ func start(t *testing.T, plane plane, opts listener.Options) *proxy {
 	opts.Metrics = metrics.New(p.registry)
 	opts.RetryEvery = 20 * time.Millisecond
 	p.set = listener.NewSet(plane(t, opts.Log, opts.Metrics), opts)
-	t.Cleanup(func() {
-		ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
-		cancel()
-		p.set.Drain(ctx)
-	})
+	t.Cleanup(func() { drainAtOnce(t, p.set) })
 	return p
+}
+
+// drainAtOnce ends all connections, and returns how many.
+func drainAtOnce(t *testing.T, set *listener.Set) (ended int) {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
+	cancel()
+	return set.Drain(ctx)
 }
 
 // plane is a data plane under test.

@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/wye-dev/wye/proxy/migration"
 	"github.com/wye-dev/wye/proxy/plan"
 	"github.com/wye-dev/wye/proxy/socket"
 )
@@ -133,6 +134,7 @@ const HandshakeTimeout = 10 * time.Second
 
 // Driver accepts the connections of ports and serves each to its end.
 type Driver interface {
+	migration.Connections
 	// Serve accepts on l, which is the driver's from now on but for the congestion
 	// control that clients inherit from it, until stop is called.
 	// Then nobody new is let in, and whoever has already reached the socket is still

@@ -20,6 +20,7 @@ import (
 
 	pushv1 "github.com/wye-dev/wye/api/push/v1"
 	"github.com/wye-dev/wye/proxy/metrics"
+	"github.com/wye-dev/wye/proxy/migration"
 	"github.com/wye-dev/wye/proxy/plan"
 	"github.com/wye-dev/wye/proxy/socket"
 )
@@ -70,6 +71,10 @@ type Set struct {
 	going  map[string]*bound    // guarded by mu: during an install, listener name -> port that goes
 	closed map[uint16]time.Time // guarded by mu: number -> when a port was last closed
 
+	mover  *migration.Mover // nil without metrics
+	movers sync.WaitGroup   // that run: one from the first migration on
+	moves  sync.Once
+
 	telling sync.Mutex // held while OnRefusals runs; taken before mu
 	drain   sync.Once
 }
@@ -80,15 +85,19 @@ func NewSet(driver Driver, opts Options) *Set {
 	opts.RetryEvery = cmp.Or(opts.RetryEvery, time.Second)
 	//nolint:forbidigo // ports outlive every context of the caller; Drain closes them
 	ctx, cancel := context.WithCancel(context.Background())
-	return &Set{
+	s := &Set{
 		opts: opts, driver: driver, ctx: ctx, cancel: cancel, holding: opts.Hold,
 		plan: &plan.Plan{}, ports: map[string]*bound{}, closed: map[uint16]time.Time{},
 	}
+	if opts.Metrics != nil {
+		s.mover = migration.New(opts.Metrics, driver, nil)
+	}
+	return s
 }
 
 // Install makes p the plan in force: opens the listeners that are new, closes
 // those that are gone, and swaps the routes of the others. Connections that are
-// established stay as they are; so do those that wait to be accepted, as far as the
+// established stay as they are, unless their route has them migrated; so do those that wait to be accepted, as far as the
 // congestion control towards clients goes. It returns the ports that could not be bound,
 // with reason PORT_UNAVAILABLE; those are tried again until they can be, or
 // until a plan without them is installed.
@@ -106,6 +115,7 @@ func (s *Set) Install(p *plan.Plan) []*pushv1.Refusal {
 	if s.opts.Metrics != nil {
 		s.opts.Metrics.Install(p)
 	}
+	s.migrate(p)
 	s.tryCongestionControls(p)
 	s.plan = p
 	s.going = maps.Clone(s.ports)
@@ -255,6 +265,7 @@ func (s *Set) Active() int { return s.driver.Active() }
 // installed afterwards. Draining again waits for the same.
 func (s *Set) Drain(ctx context.Context) (ended int) {
 	s.close(func(string) bool { return false })
+	s.movers.Wait()
 	s.drain.Do(func() { ended = s.driver.Drain(ctx.Done()) })
 	return ended
 }

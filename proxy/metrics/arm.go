@@ -28,6 +28,7 @@ type Arm struct {
 	labels  labels
 	pool    atomic.Pointer[balancer.Pool] // nil when there is no pool to the labels
 
+	stale    atomic.Bool // its connections are to be migrated
 	accepted atomic.Int64
 	active   atomic.Int64
 	closed   [flow.Outcomes]atomic.Int64 // by outcome

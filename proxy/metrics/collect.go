@@ -23,6 +23,7 @@ type descs struct {
 	audited                    *prometheus.Desc
 	pauses, paused             *prometheus.Desc
 	shakes                     *prometheus.Desc
+	stale                      *prometheus.Desc
 }
 
 func describe() descs {
@@ -36,6 +37,7 @@ func describe() descs {
 		accepted: desc("connections_accepted_total", "Connections that the router gave to the arm."),
 		active:   desc("connections_active", "Connections of the arm that have not ended."),
 		closed:   desc("connections_closed_total", "Connections of the arm that have ended, by how.", "outcome"),
+		stale:    desc("stale_connections", "Connections of an arm that gets no new ones, which migration is to end. Only where the route has it end them."),
 		received: desc("received_bytes_total", "Payload from clients that was written to endpoints. Moves while connections are open."),
 		sent:     desc("sent_bytes_total", "Payload from endpoints that was written to clients. Moves while connections are open."),
 		connect:  desc("connect_duration_seconds", "Time from the choice of the arm to being connected to an endpoint, of connections that were."),
@@ -53,6 +55,7 @@ func (m *Metrics) Describe(ch chan<- *prometheus.Desc) {
 	d := describe()
 	for _, desc := range []*prometheus.Desc{
 		d.accepted, d.active, d.closed, d.received, d.sent, d.connect, d.retries, d.endpoint, d.audited, d.pauses, d.paused, d.shakes,
+		d.stale,
 	} {
 		ch <- desc
 	}
@@ -86,6 +89,9 @@ func (a *Arm) collect(d descs, ch chan<- prometheus.Metric) {
 		send(d.closed, prometheus.CounterValue, a.closed[o].Load(), o.String())
 	}
 	send(d.active, prometheus.GaugeValue, a.active.Load())
+	if a.Stale() {
+		send(d.stale, prometheus.GaugeValue, a.active.Load())
+	}
 	send(d.accepted, prometheus.CounterValue, a.accepted.Load())
 	send(d.received, prometheus.CounterValue, a.received.Load())
 	send(d.sent, prometheus.CounterValue, a.sent.Load())

@@ -27,13 +27,14 @@ type Metrics struct {
 	arms  map[labels]*Arm  // guarded by mu
 	live  map[labels]bool  // guarded by mu: what the plan in force has
 	ports map[string]*Port // guarded by mu: listener -> port, of the plan in force
+	plan  *plan.Plan       // guarded by mu: the one in force
 }
 
 type labels struct{ listener, route, arm string }
 
 // New makes the metrics and registers them, unless registerer is nil.
 func New(registerer prometheus.Registerer) *Metrics {
-	m := &Metrics{arms: map[labels]*Arm{}, live: map[labels]bool{}, ports: map[string]*Port{}}
+	m := &Metrics{arms: map[labels]*Arm{}, live: map[labels]bool{}, ports: map[string]*Port{}, plan: &plan.Plan{}}
 	if registerer != nil {
 		registerer.MustRegister(m)
 	}
@@ -45,7 +46,7 @@ func New(registerer prometheus.Registerer) *Metrics {
 func (m *Metrics) Install(p *plan.Plan) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.live = map[labels]bool{}
+	m.live, m.plan = map[labels]bool{}, p
 	maps.DeleteFunc(m.ports, func(name string, _ *Port) bool { return p.Listeners[name] == nil })
 	for _, l := range p.Listeners {
 		m.port(l.Name)
@@ -60,6 +61,7 @@ func (m *Metrics) Install(p *plan.Plan) {
 		}
 	}
 	for key, a := range m.arms {
+		a.stale.Store(p.Stale(key.route, key.arm))
 		if m.live[key] {
 			continue
 		}
@@ -95,6 +97,7 @@ func (m *Metrics) arm(key labels) *Arm {
 	a := m.arms[key]
 	if a == nil {
 		a = &Arm{metrics: m, labels: key}
+		a.stale.Store(m.plan.Stale(key.route, key.arm))
 		m.arms[key] = a
 	}
 	return a

@@ -8,6 +8,7 @@ type Reading struct {
 	Listener, Route, Arm string
 	Connected            uint64 // connections that reached an endpoint
 	Active               uint64 // connections that have not ended
+	Stale                bool   // they are to be migrated
 }
 
 // Read reads the arms as a scrape does, in no order. Connected never falls while
@@ -17,7 +18,7 @@ func (m *Metrics) Read() []Reading {
 	defer m.mu.RUnlock()
 	readings := make([]Reading, 0, len(m.arms))
 	for key, a := range m.arms {
-		r := Reading{Listener: key.listener, Route: key.route, Arm: key.arm, Active: uint64(max(0, a.active.Load()))}
+		r := Reading{Listener: key.listener, Route: key.route, Arm: key.arm, Active: a.Active(), Stale: a.Stale()}
 		for i := range a.connects {
 			r.Connected += uint64(a.connects[i].Load())
 		}

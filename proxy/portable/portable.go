@@ -41,6 +41,7 @@ type Driver struct {
 	acceptors sync.WaitGroup
 	conns     sync.WaitGroup // added to by acceptors only
 	active    atomic.Int64
+	residents residents
 	ids       atomic.Uint64
 }
 

@@ -43,10 +43,14 @@ func (d *Driver) serve(client *net.TCPConn, p *listener.Port) {
 	}
 	if outcome == flow.Open {
 		c.Endpoint, c.Connected = search.Lease.Endpoint().Addr(), time.Now()
+		here := &relayed{driver: d, arm: search.Arm}
+		d.residents.enter(here)
 		limits := relay.Limits{
 			Idle: route.Timeouts.Idle, Lifetime: route.Timeouts.LifetimeOf(c.ID), BytesPerSecond: route.BytesPerSecond,
+			Reins: &here.reins,
 		}
 		outcome = relay.Copy(d.ctx, relay.End{TCP: client, TLS: secret}, relay.End(backend), limits, c)
+		d.residents.leave(here)
 		search.Lease.Release()
 	} else {
 		refuse(client)

@@ -38,6 +38,8 @@ type Limits struct {
 	Lifetime time.Duration // longest time in all; 0: no limit
 	// BytesPerSecond is what each direction moves at most, after a second's worth. 0: no limit.
 	BytesPerSecond uint64
+	// Reins that others hold meanwhile. nil: nobody does.
+	Reins *Reins
 }
 
 // End is a connection with one of the two sides.
@@ -59,6 +61,8 @@ func Copy(ctx context.Context, client, backend End, limits Limits, c *flow.Conn)
 	}
 	s.touch()
 	stop := s.watch(ctx)
+	limits.Reins.take(s)
+	defer limits.Reins.take(nil)
 	var halves sync.WaitGroup
 	halves.Go(func() { s.half(backend, client, c.Bytes.AddReceived) })
 	s.half(client, backend, c.Bytes.AddSent)
