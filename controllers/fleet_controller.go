@@ -54,6 +54,7 @@ type FleetReconciler struct {
 	Runtime fleet.Runtime
 	Status  *status.Writer
 	Usage   *Usage
+	Stale   *Stale
 	// Now is the clock.
 	Now func() time.Time
 
@@ -117,6 +118,7 @@ func (r *FleetReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl
 		return ctrl.Result{}, err
 	}
 	snapshot.Names, snapshot.Previous = r.Names.View(), state.bound
+	snapshot.Proxies = r.proxies(snapshot.Fleet)
 	result := translate.Fleet(snapshot)
 	r.Names.Want(key.String(), result.Looked)
 	if snapshot.Fleet == nil {
@@ -198,7 +200,7 @@ func (r *FleetReconciler) report(
 	}, metav1.NewTime(now))
 	return observed.Recheck, errors.Join(
 		r.Status.Fleet(ctx, f, next),
-		r.reportRoutes(ctx, result.Verdicts, progress, observed),
+		r.reportRoutes(ctx, key, result.Verdicts, progress, observed),
 	)
 }
 
@@ -243,10 +245,15 @@ func sooner(a, b time.Duration) time.Duration {
 	return a
 }
 
-func (r *FleetReconciler) reportRoutes(ctx context.Context, verdicts []translate.Verdict, progress publish.Progress, observed fleet.Observed) error {
+func (r *FleetReconciler) reportRoutes(
+	ctx context.Context, key types.NamespacedName, verdicts []translate.Verdict, progress publish.Progress, observed fleet.Observed,
+) error {
+	r.Stale.Want(key, migrating(verdicts, progress))
 	var errs []error
 	for _, v := range verdicts {
-		next := status.Route(v, progress, observed, metav1.NewTime(r.Now()))
+		now := metav1.NewTime(r.Now())
+		next := status.Route(v, progress, observed, now)
+		next = status.Migrating(next, v.Route, r.Stale.Of(key, client.ObjectKeyFromObject(v.Route).String()), now)
 		errs = append(errs, r.Status.Route(ctx, v.Route, next))
 	}
 	return errors.Join(errs...)
@@ -265,7 +272,7 @@ func (r *FleetReconciler) gone(ctx context.Context, key types.NamespacedName, sn
 	if err := r.Runtime.Delete(ctx, key); err != nil {
 		return fmt.Errorf("delete fleet %s: %w", key, err)
 	}
-	return r.reportRoutes(ctx, result.Verdicts, publish.Progress{}, fleet.Observed{})
+	return r.reportRoutes(ctx, key, result.Verdicts, publish.Progress{}, fleet.Observed{})
 }
 
 // generations are those of the tables in a snapshot.

@@ -69,6 +69,8 @@ const (
 	progressDelay = 50 * time.Millisecond
 	// usageDelay does the same for the tables that many fleets use.
 	usageDelay = 20 * time.Millisecond
+	// staleEvery is how often proxies are asked how many connections are still to be migrated.
+	staleEvery = 2 * time.Second
 )
 
 // Options of the operator.
@@ -174,6 +176,7 @@ func (o *operator) setupReconcilers(ctx context.Context) error {
 	}
 	o.dtabs = &DtabReconciler{Watch: w, Status: writer, Usage: usage, Now: time.Now, UsageChanged: usageChanged}
 	o.fleets.Book = publish.NewBook(o.fleets.ProgressChanged.Ring)
+	o.fleets.Stale = NewStale(o.fleets.ProgressChanged.Ring, staleEvery)
 	return nil
 }
 
@@ -217,11 +220,13 @@ func (o *operator) setupPush(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("set up config push: %w", err)
 	}
+	o.fleets.Stale.Ask = server.ObserveFleet
 	return errors.Join(
 		o.mgr.Add(everywhere(o.authority.Run)),
 		o.mgr.Add(everywhere(listening("config push", o.PushBindAddress, server.Run))),
 		o.mgr.Add(onLeader(server.Lead)),
 		o.mgr.Add(onLeader(o.followCA)),
+		o.mgr.Add(onLeader(o.fleets.Stale.Run)),
 		o.setupInspection(server),
 	)
 }

@@ -14,6 +14,9 @@ const (
 	// ConditionProgrammed: every proxy of the fleet serves the newest form.
 	// Dtab and TCPRoute.
 	ConditionProgrammed = "Programmed"
+	// ConditionMigrating: connections of arms that get no new ones are being ended.
+	// TCPRoute, where spec.migration has any ended.
+	ConditionMigrating = "Migrating"
 	// ConditionAvailable: at least one proxy of the fleet serves. ProxyFleet.
 	ConditionAvailable = "Available"
 	// ConditionProgressing: the fleet is moving towards its spec. ProxyFleet.
@@ -84,6 +87,14 @@ const (
 	ReasonNotPublished = "NotPublished"
 	// ReasonNotUsed: no route uses the Dtab, so there is nothing to program.
 	ReasonNotUsed = "NotUsed"
+)
+
+// Reasons of Migrating.
+const (
+	// ReasonMigrating: connections are left that are to be ended.
+	ReasonMigrating = "Migrating"
+	// ReasonMigrated: no connection is left that is to be ended.
+	ReasonMigrated = "Migrated"
 )
 
 // Reasons of Ready, Available, Progressing and Degraded.

@@ -32,6 +32,9 @@ type Route struct {
 	// Departed is how many connections are still open to arms that the newest form
 	// does not have.
 	Departed uint64 `json:"departed"`
+	// Stale is how many connections migration is to end, of all arms, also of those that
+	// the newest form does not have.
+	Stale uint64 `json:"stale,omitempty"`
 
 	// Counted is how many proxies serve the newest form: Opened is of these.
 	Counted int `json:"counted"`
@@ -55,4 +58,6 @@ type Arm struct {
 	Opened uint64 `json:"opened"`
 	// Open is how many connections the arm has now, of whatever time.
 	Open uint64 `json:"open"`
+	// Stale is how many of these migration is to end.
+	Stale uint64 `json:"stale,omitempty"`
 }

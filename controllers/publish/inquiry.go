@@ -71,20 +71,25 @@ func (b *Book) inquire(namespace, name string) []*inquiry {
 	var inquiries []*inquiry
 	for fleet, p := range b.pages {
 		if sums := p.newest.totals(namespace, name); len(sums) > 0 {
-			b.asked++
-			q := &inquiry{
-				fleet: fleet, question: &pushv1.ReportRequest{Id: b.asked}, complete: make(chan struct{}),
-				waiting: map[string]bool{}, heard: map[string]bool{}, sums: sums,
-			}
-			for route := range sums {
-				q.question.Routes = append(q.question.Routes, route)
-			}
-			slices.Sort(q.question.Routes)
-			q.begin(p)
-			inquiries = append(inquiries, q)
+			inquiries = append(inquiries, b.put(fleet, p, sums))
 		}
 	}
 	return inquiries
+}
+
+// put puts a question about routes to a fleet. Called with mu held.
+func (b *Book) put(fleet types.NamespacedName, p *page, sums map[string]*total) *inquiry {
+	b.asked++
+	q := &inquiry{
+		fleet: fleet, question: &pushv1.ReportRequest{Id: b.asked}, complete: make(chan struct{}),
+		waiting: map[string]bool{}, heard: map[string]bool{}, sums: sums,
+	}
+	for route := range sums {
+		q.question.Routes = append(q.question.Routes, route)
+	}
+	slices.Sort(q.question.Routes)
+	q.begin(p)
+	return q
 }
 
 // begin hands the question to the senders of a fleet's sessions. Called with

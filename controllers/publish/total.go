@@ -52,12 +52,14 @@ func (t *total) add(pod string, r *pushv1.RouteReport) {
 		t.Behind = append(t.Behind, pod)
 	}
 	for _, said := range r.GetArms() {
+		t.Stale += said.GetStale()
 		arm := t.arms[said.GetArm()]
 		if arm == nil {
 			t.Departed += said.GetOpen()
 			continue
 		}
 		arm.Open += said.GetOpen()
+		arm.Stale += said.GetStale()
 		if newest {
 			arm.Opened += said.GetOpened()
 		}

@@ -93,14 +93,15 @@ func turned(before, after []metav1.Condition) []metav1.Condition {
 // told are the conditions whose turns are Events.
 func told(typ string) bool {
 	switch typ {
-	case v1alpha1.ConditionAccepted, v1alpha1.ConditionResolvedRefs, v1alpha1.ConditionProgrammed, v1alpha1.ConditionReady:
+	case v1alpha1.ConditionAccepted, v1alpha1.ConditionResolvedRefs, v1alpha1.ConditionProgrammed, v1alpha1.ConditionReady,
+		v1alpha1.ConditionMigrating:
 		return true
 	}
 	return false
 }
 
 // news: the first word on a new object is news only if it is bad, or if the
-// object is ready.
+// object is ready or migrates.
 func news(was *metav1.Condition, is metav1.Condition) bool {
 	switch {
 	case is.Status == metav1.ConditionUnknown:
@@ -108,7 +109,7 @@ func news(was *metav1.Condition, is metav1.Condition) bool {
 	case was != nil:
 		return was.Status != is.Status
 	case is.Status == metav1.ConditionTrue:
-		return is.Type == v1alpha1.ConditionReady
+		return is.Type == v1alpha1.ConditionReady || is.Type == v1alpha1.ConditionMigrating
 	default:
 		return importance(is) == corev1.EventTypeWarning
 	}
@@ -116,7 +117,11 @@ func news(was *metav1.Condition, is metav1.Condition) bool {
 
 // importance: what passes by itself is no warning.
 func importance(c metav1.Condition) string {
-	if c.Status == metav1.ConditionTrue || c.Reason == v1alpha1.ReasonPending || c.Reason == v1alpha1.ReasonRollingOut {
+	switch c.Reason {
+	case v1alpha1.ReasonPending, v1alpha1.ReasonRollingOut, v1alpha1.ReasonMigrated:
+		return corev1.EventTypeNormal
+	}
+	if c.Status == metav1.ConditionTrue {
 		return corev1.EventTypeNormal
 	}
 	return corev1.EventTypeWarning
