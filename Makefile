@@ -25,7 +25,7 @@ export GOFLAGS += -tags=grpcnotrace
 TRIMPATH           ?= -trimpath
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up build test race microbench bench e2e soak verify generate manifests fmt lint images install deploy undeploy clean
+.PHONY: help demo up build test race microbench bench e2e guards soak verify generate manifests fmt lint images install deploy undeploy clean
 
 help: ## List the targets.
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z0-9]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -68,6 +68,10 @@ e2e: ## Test on the cluster of $KUBECONFIG, where the images can be had and Wye 
 
 soak: ## Keep wye-proxy under mixed load, with TLS and without, and changes for DURATION=30m; look for lost bytes, resets and leaks.
 	go test -tags soak -count 1 -timeout 0 -v $(TEST_FLAGS) ./test/soak -args -duration $(or $(DURATION),30m) -proxy-flags '$(PROXY_FLAGS)' $(if $(SEED),-seed $(SEED))
+
+guards: build ## Attack each guard of the proxy and measure what others feel of it, on an idle machine. ROUNDS=5 SECONDS=5 CONNECTIONS=20000 WITHIN=10
+	go test -count 1 -timeout 0 -v $(TEST_FLAGS) ./test/guards -args -rounds $(or $(ROUNDS),5) -connections $(or $(CONNECTIONS),20000) \
+		-seconds $(if $(findstring command,$(origin SECONDS)),$(SECONDS),5) -within $(or $(WITHIN),10)
 
 generate: ## Generate code from the kinds and from the protocol.
 	$(TOOL) controller-gen object:headerFile=hack/boilerplate.go.txt paths=./api/v1alpha1/...

@@ -39,7 +39,6 @@ func (t *translation) config(drafts []*draft) *pushv1.Config {
 		listeners[r.Listener] = &pushv1.Listener{
 			Name: r.Listener, Port: uint32(d.port), CongestionControl: congestion.Clients,
 		}
-		t.limit(listeners[r.Listener])
 		forLeaves(d.form.Tree, func(a Arm) {
 			if p := poolOf(d.form.Spec, a); pools[p.Name] == nil {
 				t.fill(p, a.ID)
@@ -52,6 +51,7 @@ func (t *translation) config(drafts []*draft) *pushv1.Config {
 	slices.Sort(c.Retained)
 	c.Listeners = valuesByKey(listeners)
 	c.Pools = valuesByKey(pools)
+	t.limit(c)
 	return c
 }
 

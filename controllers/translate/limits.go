@@ -72,15 +72,31 @@ func networks(cidrs []v1alpha1.CIDR) []string {
 	return slices.Compact(all)
 }
 
-// limit gives a listener the limits of its fleet.
-func (t *translation) limit(l *pushv1.Listener) {
-	if t.snapshot.Fleet == nil || t.snapshot.Fleet.Spec.ListenerLimits == nil {
-		return
+// defaultMaxHandshakes is the limit where a fleet has none: enough for a burst of new
+// clients, and some 200 MiB if each is in the middle of TLS.
+const defaultMaxHandshakes = 4096
+
+// limit gives the listeners of a config the limits of its fleet. Where clients have to
+// say something before they are served, there is always a limit on that.
+func (t *translation) limit(c *pushv1.Config) {
+	limits := v1alpha1.ListenerLimits{}
+	if fleet := t.snapshot.Fleet; fleet != nil && fleet.Spec.ListenerLimits != nil {
+		limits = *fleet.Spec.ListenerLimits
 	}
-	limits := t.snapshot.Fleet.Spec.ListenerLimits
-	l.MaxConnections = count(limits.MaxConnections)
-	l.AcceptRate = count(limits.AcceptRate)
-	l.MaxHandshakes = count(limits.MaxHandshakes)
+	heard := map[string]bool{} // listener -> clients have to say something
+	for _, r := range c.GetRoutes() {
+		if r.GetTls() != nil || len(r.GetHostnames()) > 0 {
+			heard[r.GetListener()] = true
+		}
+	}
+	for _, l := range c.GetListeners() {
+		l.MaxConnections = count(limits.MaxConnections)
+		l.AcceptRate = count(limits.AcceptRate)
+		l.MaxHandshakes = count(limits.MaxHandshakes)
+		if l.GetMaxHandshakes() == 0 && (heard[l.GetName()] || l.GetProxyProtocol() != nil) {
+			l.MaxHandshakes = defaultMaxHandshakes
+		}
+	}
 }
 
 // count is a number that a spec may leave out, which is 0.

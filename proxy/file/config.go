@@ -50,14 +50,22 @@ func config(routes []route) *pushv1.Config {
 	return c
 }
 
+// maxHandshakes is how many clients of a server may be in the middle of their TLS at a
+// time, as by default in a fleet. linkerd-tcp has no key for it.
+const maxHandshakes = 4096
+
 func (r route) listener() *pushv1.Listener {
-	return &pushv1.Listener{
+	l := &pushv1.Listener{
 		Name:              "tcp/" + r.server.Address.String(),
 		Address:           r.server.Address.Addr().String(),
 		Port:              uint32(r.server.Address.Port()),
 		MaxConnections:    r.server.MaxConnections,
 		CongestionControl: r.server.Congestion.Clients,
 	}
+	if r.server.TLS != nil {
+		l.MaxHandshakes = maxHandshakes
+	}
+	return l
 }
 
 func (r route) route(answer *resolve.Answer) *pushv1.Route {
