@@ -81,6 +81,16 @@ type TCPRouteSpec struct {
 	// TLS of the clients. Without it, what they send is passed on as it is.
 	// +optional
 	TLS *RouteTLS `json:"tls,omitempty"`
+
+	// TLS to the backends, all of them but those with a tls of their own. In the clear
+	// when not set.
+	// +optional
+	BackendTLS *BackendTLS `json:"backendTLS,omitempty"`
+
+	// Header of the PROXY protocol that tells backends of the client, V1 or V2, before
+	// anything else. None when not set.
+	// +optional
+	ProxyProtocol ProxyProtocolVersion `json:"proxyProtocol,omitempty"`
 }
 
 // Arms are the backends that lead somewhere. One that does not is what server-side
@@ -148,6 +158,14 @@ type Backend struct {
 	// +kubebuilder:validation:MaxLength=2048
 	// +optional
 	Dst string `json:"dst,omitempty"`
+
+	// TLS to this backend. The route's backendTLS when not set.
+	// +optional
+	TLS *BackendTLS `json:"tls,omitempty"`
+
+	// PROXY protocol to this backend, V1 or V2. The route's proxyProtocol when not set.
+	// +optional
+	ProxyProtocol ProxyProtocolVersion `json:"proxyProtocol,omitempty"`
 }
 
 // Leads tells whether a backend leads somewhere; see [TCPRouteSpec.Arms].

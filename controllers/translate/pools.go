@@ -28,10 +28,11 @@ func poolOf(spec v1alpha1.TCPRouteSpec, a Arm) *pushv1.Pool {
 }
 
 // poolSettings says how a route uses the endpoints of an arm; nil: as by default.
-func poolSettings(spec v1alpha1.TCPRouteSpec, _ Arm) *pushv1.PoolSettings {
+func poolSettings(spec v1alpha1.TCPRouteSpec, a Arm) *pushv1.PoolSettings {
 	settings := &pushv1.PoolSettings{
 		Balancing: balancing(spec.LoadBalancing),
 	}
+	reach(settings, spec, a)
 	if proto.Size(settings) == 0 {
 		return nil
 	}

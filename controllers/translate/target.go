@@ -16,9 +16,10 @@ const k8sNamer = "io.l5d.k8s"
 
 // target is one destination of a route, read.
 type target struct {
-	backend string // name of the backend; empty in the dst form
-	weight  float64
-	path    dtab.Path
+	namespace string // of the route
+	backend   string // name of the backend; empty in the dst form
+	weight    float64
+	path      dtab.Path
 	// service is set where the path was made from a reference to a Service. It
 	// means that Service, whatever a table says of its path.
 	service *v1alpha1.ServiceReference
@@ -46,13 +47,13 @@ func read(r *v1alpha1.TCPRoute) (targets []target, wrong *Judgement) {
 	}
 	if len(r.Spec.Arms()) == 0 {
 		path, wrong := readPath("spec.dst", r.Spec.Dst)
-		return []target{{weight: 1, path: path}}, wrong
+		return []target{{namespace: r.Namespace, weight: 1, path: path}}, wrong
 	}
 	for i, b := range r.Spec.Backends {
 		if !b.Leads() {
 			continue
 		}
-		tg := target{backend: b.Name, weight: 1, service: b.Service}
+		tg := target{namespace: r.Namespace, backend: b.Name, weight: 1, service: b.Service}
 		if b.Weight != nil {
 			tg.weight = float64(*b.Weight)
 		}
@@ -99,9 +100,9 @@ func concrete(p dtab.Path) bool {
 // backend, or else as the name.
 func (tg target) arm(b dtab.Bound) Arm {
 	if tg.backend != "" {
-		return Arm{Name: tg.backend, ID: b.ID}
+		return Arm{Name: tg.backend, ID: b.ID, Namespace: tg.namespace}
 	}
-	return Arm{Name: b.ID.String(), ID: b.ID}
+	return Arm{Name: b.ID.String(), ID: b.ID, Namespace: tg.namespace}
 }
 
 // String is how messages call the target.

@@ -45,8 +45,9 @@ type Names interface {
 
 // Arm is a leaf of a bound route: an arm's stable name and the concrete name that it goes to.
 type Arm struct {
-	Name string
-	ID   dtab.Path
+	Name      string
+	ID        dtab.Path
+	Namespace string // of the route, in which its references are
 }
 
 // Bound is the good form of a route, before endpoints.

@@ -46,6 +46,7 @@ var bounds = map[string][]bound{
 		shiftBounds,
 		routeLimitBounds(),
 		balancingBounds,
+		reachBounds(),
 	),
 	"ProxyFleet": slices.Concat(proxyFleetBounds, listenerLimitBounds()),
 }
