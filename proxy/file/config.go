@@ -122,7 +122,7 @@ func pools(n *name, answer *resolve.Answer) (pools []*pushv1.Pool) {
 		name := n.pool(id)
 		if !done[name] {
 			done[name] = true
-			pools = append(pools, &pushv1.Pool{Name: name, Endpoints: endpoints(answer.Endpoints[id.String()])})
+			pools = append(pools, &pushv1.Pool{Name: name, Endpoints: endpoints(answer.Endpoints[id.String()]), Settings: n.settings})
 		}
 	})
 	return pools

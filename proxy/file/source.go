@@ -54,6 +54,7 @@ type name struct {
 	router   string // label
 	path     dtab.Path
 	resolver resolver
+	settings *pushv1.PoolSettings // how its endpoints are reached; nil: as by default
 
 	mu    sync.Mutex
 	state resolve.State // guarded by mu
@@ -70,7 +71,7 @@ func New(config *linkerdtcp.Config) (func(proxy.Host) proxy.Source, error) {
 	if err != nil {
 		return nil, err
 	}
-	certs, err := files.Open(identities(config.Routers))
+	certs, err := files.Open(identities(config.Routers), bundles(config.Routers))
 	if err != nil {
 		return nil, err
 	}
@@ -105,7 +106,8 @@ func (s *source) add(router linkerdtcp.Router, r resolver) {
 		text := server.DstName.String()
 		n := names[text]
 		if n == nil {
-			n = &name{router: router.Label, path: server.DstName, resolver: r}
+			// How a name is reached is the same for all servers that send there.
+			n = &name{router: router.Label, path: server.DstName, resolver: r, settings: settings(server.Backends)}
 			names[text] = n
 			s.names = append(s.names, n)
 		}

@@ -7,6 +7,8 @@ import (
 	"maps"
 	"slices"
 
+	"google.golang.org/protobuf/proto"
+
 	pushv1 "github.com/wye-dev/wye/api/push/v1"
 	"github.com/wye-dev/wye/proxy/linkerdtcp"
 	"github.com/wye-dev/wye/proxy/tlsconf/files"
@@ -28,6 +30,35 @@ func identities(routers []linkerdtcp.Router) (all []files.Identity) {
 		}
 	}
 	return all
+}
+
+// bundles are those of backends that the servers of a configuration reach in TLS.
+func bundles(routers []linkerdtcp.Router) (all []files.Bundle) {
+	for _, router := range routers {
+		for _, server := range router.Servers {
+			if t := server.Backends.TLS; t != nil {
+				all = append(all, trusted(t))
+			}
+		}
+	}
+	return all
+}
+
+func trusted(t *linkerdtcp.ClientTLS) files.Bundle {
+	return files.Bundle{Where: t.Where, Files: t.TrustCerts}
+}
+
+// settings puts on the wire how endpoints are reached; nil: as by default. Bundles go by
+// the names of their files.
+func settings(b linkerdtcp.Backends) *pushv1.PoolSettings {
+	s := &pushv1.PoolSettings{ProxyProtocol: pushv1.ProxyProtocolVersion(b.ProxyProtocol)}
+	if b.TLS != nil {
+		s.Tls = &pushv1.ClientTLS{ServerName: b.TLS.DNSName, TrustBundles: []string{trusted(b.TLS).Name()}}
+	}
+	if proto.Size(s) == 0 {
+		return nil
+	}
+	return s
 }
 
 func inFiles(i linkerdtcp.Identity) files.Identity {

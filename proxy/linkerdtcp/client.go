@@ -18,6 +18,8 @@ type client struct {
 	prefix     dtab.Path
 	attempt    time.Duration // 0: not given
 	congestion string        // empty: not given
+	tls        *ClientTLS    // nil: not given
+	proxy      int64         // version of the PROXY protocol; 0: not given
 }
 
 // clients of a router, in order.
@@ -42,6 +44,26 @@ func (c clients) congestionControl(name dtab.Path) (algorithm string) {
 		}
 	}
 	return algorithm
+}
+
+// tls to a destination, as attempt.
+func (c clients) tls(name dtab.Path) (tls *ClientTLS) {
+	for _, client := range c {
+		if client.tls != nil && name.HasPrefix(client.prefix) {
+			tls = client.tls
+		}
+	}
+	return tls
+}
+
+// proxyProtocol is its version towards a destination, as attempt.
+func (c clients) proxyProtocol(name dtab.Path) (version int) {
+	for _, client := range c {
+		if client.proxy > 0 && name.HasPrefix(client.prefix) {
+			version = int(client.proxy)
+		}
+	}
+	return version
 }
 
 func (r *reader) client(n *yaml.Node) clients {
@@ -81,7 +103,8 @@ func (r *reader) connecting(n *yaml.Node, what string, more document.Field) clie
 		more,
 		document.Field{Key: "connectTimeoutMs", Read: r.limit(&c.attempt, "connectTimeoutMs", time.Millisecond)},
 		document.Field{Key: "congestionControl", Read: r.congestionControl(&c.congestion)},
-		document.Field{Key: "tls", Read: r.noTLS},
+		document.Field{Key: "tls", Read: func(n *yaml.Node) { c.tls = r.clientTLS(n) }},
+		document.Field{Key: "proxyProtocol", Read: r.Whole(&c.proxy, "proxyProtocol", 1, 2)},
 		document.Field{Key: "minConnections", Read: r.Whole(&idle, "minConnections", 0, math.MaxInt32)},
 		document.Field{Key: "maxWaiters", Read: r.Whole(new(int64), "maxWaiters", 0, math.MaxInt32)},
 		document.Field{Key: "failFast", Read: r.failFast},
@@ -106,9 +129,4 @@ func (r *reader) failFast(n *yaml.Node) {
 		document.Field{Key: "maxConsecutiveFailures", Read: r.noEffect("maxConsecutiveFailures")},
 		document.Field{Key: "failurePenaltySecs", Read: r.noEffect("failurePenaltySecs")},
 	)
-}
-
-// noTLS refuses a tls section: without it, what is meant to be secret would go in the clear.
-func (r *reader) noTLS(n *yaml.Node) {
-	r.Fail(document.PlaceOf(n), "TLS to backends is not begun here yet; remove tls to reach them in the clear, or begin it behind this proxy")
 }

@@ -51,6 +51,20 @@ type Server struct {
 	MaxConnections uint32        // at a time
 	TLS            *TLS          // of clients ends here; nil: it is passed on
 	Congestion     Congestion    // of TCP
+	Backends       Backends
+}
+
+// Backends says how the endpoints of a server are reached.
+type Backends struct {
+	TLS           *ClientTLS // nil: in the clear
+	ProxyProtocol int        // version of the header that tells of the client; 0: none
+}
+
+// ClientTLS says how TLS to endpoints is done.
+type ClientTLS struct {
+	Where      string   // "FILE:LINE:COLUMN: tls of a client", for errors
+	DNSName    string   // that they are asked for, and that their certificates must have
+	TrustCerts []string // files with the authorities that sign those; none: nobody is trusted
 }
 
 // Congestion names the congestion control of connections; empty: the kernel's default.

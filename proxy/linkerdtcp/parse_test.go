@@ -126,6 +126,30 @@ func TestConfigurationsAreRead(t *testing.T) {
 				{Address: at("127.0.0.1:2"), DstName: dtab.Path{"x"}, MaxConnections: 100000},
 			}}},
 		}},
+		{"how backends are reached", `{"routers": [{"label": "a", "dtab": "",
+			"servers": [{"port": 1, "dstName": "/svc/a"}, {"port": 2, "dstName": "/svc/b"}, {"port": 3, "dstName": "/x"}],
+			"client": {"kind": "io.l5d.static", "configs": [
+				{"prefix": "/svc", "tls": {"dnsName": "b.c", "trustCerts": ["x", "y"]}, "proxyProtocol": 1},
+				{"prefix": "/svc/a", "tls": {"dnsName": "a.c", "trustCerts": ["z"]}}, {"prefix": "/svc/b", "proxyProtocol": 2}]}}]}`, linkerdtcp.Config{
+			Admin: at("127.0.0.1:9989"), Grace: 10 * time.Second,
+			Routers: []linkerdtcp.Router{{Label: "a", Servers: []linkerdtcp.Server{
+				{
+					Address: at("127.0.0.1:1"), DstName: dtab.Path{"svc", "a"}, MaxConnections: 100000,
+					Backends: linkerdtcp.Backends{
+						TLS:           &linkerdtcp.ClientTLS{Where: "f:5:33: tls of a client", DNSName: "a.c", TrustCerts: []string{"z"}},
+						ProxyProtocol: 1,
+					},
+				},
+				{
+					Address: at("127.0.0.1:2"), DstName: dtab.Path{"svc", "b"}, MaxConnections: 100000,
+					Backends: linkerdtcp.Backends{
+						TLS:           &linkerdtcp.ClientTLS{Where: "f:4:31: tls of a client", DNSName: "b.c", TrustCerts: []string{"x", "y"}},
+						ProxyProtocol: 2,
+					},
+				},
+				{Address: at("127.0.0.1:3"), DstName: dtab.Path{"x"}, MaxConnections: 100000},
+			}}},
+		}},
 		{"TLS of clients", tlsServer, linkerdtcp.Config{
 			Admin: at("127.0.0.1:9989"), Grace: 10 * time.Second,
 			Routers: []linkerdtcp.Router{{Label: "a", Servers: []linkerdtcp.Server{{
@@ -256,8 +280,16 @@ func TestMistakesAreToldWithTheirPlace(t *testing.T) {
 			"f:5:95: alpnProtocols: ALPN protocol \"a\" comes twice",
 		},
 		{
-			"TLS to backends", least + "  client: {kind: io.l5d.global, tls: {dnsName: x}}",
-			"f:5:38: TLS to backends is not begun here yet; remove tls to reach them in the clear, or begin it behind this proxy",
+			"TLS to backends without a name", least + "  client: {kind: io.l5d.global, tls: {trustCerts: [a]}}",
+			"f:5:38: tls of a client needs dnsName",
+		},
+		{
+			"TLS to backends by a wildcard", least + "  client: {kind: io.l5d.global, tls: {dnsName: '*.x', trustCerts: [a]}}",
+			`f:5:48: dnsName: server name "*.x" has a wildcard: endpoints are asked for one name`,
+		},
+		{
+			"a PROXY protocol that there is not", least + "  client: {kind: io.l5d.global, proxyProtocol: 3}",
+			`f:5:48: proxyProtocol must be a whole number from 1 to 2, and is "3"`,
 		},
 		{"a client without a kind", least + "  client: {connectTimeoutMs: 1}", "f:5:11: client needs a kind"},
 		{"an unknown client", least + "  client: {kind: x}", `f:5:18: unknown kind "x" of client: known are io.l5d.global, io.l5d.static`},

@@ -90,6 +90,33 @@ func (r *reader) identity(n *yaml.Node, what string) Identity {
 	return i
 }
 
+// clientTLS reads how TLS to backends is done. As in linkerd-tcp nothing is trusted but
+// what is named.
+func (r *reader) clientTLS(n *yaml.Node) *ClientTLS {
+	const what = "tls of a client"
+	at := document.PlaceOf(document.Follow(n))
+	t := &ClientTLS{Where: fmt.Sprintf("%s:%d:%d: %s", r.name, at.Line, at.Column, what)}
+	found := r.Fields(n, what,
+		document.Field{Key: "dnsName", Read: func(n *yaml.Node) {
+			text, ok := r.Text(n, "dnsName")
+			if err := tlsconf.CheckServerName(text); ok && err != nil {
+				r.Fail(document.PlaceOf(n), "dnsName: %v", err)
+			}
+			t.DNSName = text
+		}},
+		document.Field{Key: "trustCerts", Read: func(n *yaml.Node) {
+			if t.TrustCerts = r.texts(n, "trustCerts", "a file name"); len(t.TrustCerts) > maxCerts {
+				r.Fail(document.PlaceOf(n), "trustCerts are %d files, which is more than %d", len(t.TrustCerts), maxCerts)
+			}
+		}},
+	)
+	r.Need(n, found, what, "dnsName")
+	if len(t.TrustCerts) == 0 {
+		r.Warn(at, "%s has no trustCerts, so no backend is trusted, and none can be reached", what)
+	}
+	return t
+}
+
 // texts reads a list of texts, none of them empty.
 func (r *reader) texts(n *yaml.Node, what, item string) (texts []string) {
 	for _, n := range r.Items(n, what) {

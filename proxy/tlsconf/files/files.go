@@ -1,16 +1,15 @@
 // Copyright The Wye Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package files reads identities from PEM files, puts them into a tlsconf.Store, and
-// follows the files as they change, by whatever means: written in place, renamed over,
-// or swapped by a symbolic link as Kubernetes does in volumes of Secrets. What cannot be
-// used changes nothing: the last good identity stays in force, and a log line and the
-// Store say why. Nothing of a file's content is ever logged.
+// Package files reads identities and trust bundles from PEM files, puts them into a
+// tlsconf.Store, and follows the files as they change, by whatever means: written in
+// place, renamed over, or swapped by a symbolic link as Kubernetes does in volumes of
+// Secrets. What cannot be used changes nothing: the last good form stays in force, and a
+// log line and the Store say why. Nothing of a file's content is ever logged.
 package files
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -43,37 +42,49 @@ func (i Identity) Name() string {
 	return strings.Join(names, ",")
 }
 
-// Set is identities in files.
+// Bundle says in which files the certificates of authorities are. Without files nobody
+// is trusted.
+type Bundle struct {
+	Where string // it was asked for, which errors begin with
+	Files []string
+}
+
+// Name is the bundle's name in the Store.
+func (b Bundle) Name() string {
+	if len(b.Files) == 0 {
+		return "nobody"
+	}
+	return Identity{Certs: b.Files[1:], Key: b.Files[0]}.Name()
+}
+
+// Set is identities and bundles in files.
 type Set struct {
 	store *tlsconf.Store
 	log   *slog.Logger
 	items []*item
 }
 
-// item is an identity that is followed. It belongs to the goroutine of Run.
-type item struct {
-	Identity
-	read    *tlsconf.Identity // in force
-	sum     [sha256.Size]byte // of the content that read was made of
-	problem string            // that was told last; empty: none
-}
-
-// Open reads identities, of which several may be the same. An error says of every
-// identity that cannot be used which file is wrong, and what to do.
-func Open(identities []Identity) (*Set, error) {
+// Open reads identities and bundles, of which several may be the same. An error says of
+// every one that cannot be used which file is wrong, and what to do.
+func Open(identities []Identity, bundles []Bundle) (*Set, error) {
 	s := &Set{}
 	var errs []error
 	known := map[string]bool{}
-	for _, i := range identities {
-		if known[i.Name()] {
-			continue
+	add := func(it *item) {
+		if known[it.kind+it.name] {
+			return
 		}
-		known[i.Name()] = true
-		it := &item{Identity: i}
+		known[it.kind+it.name] = true
 		if _, err := it.load(); err != nil {
-			errs = append(errs, fmt.Errorf("%s: %w", i.Where, err))
+			errs = append(errs, fmt.Errorf("%s: %w", it.where, err))
 		}
 		s.items = append(s.items, it)
+	}
+	for _, i := range identities {
+		add(i.item())
+	}
+	for _, b := range bundles {
+		add(b.item())
 	}
 	return s, errors.Join(errs...)
 }
@@ -86,11 +97,11 @@ func (s *Set) Serve(store *tlsconf.Store, log *slog.Logger) {
 	}
 }
 
-// put puts an identity into the store.
+// put puts what an item is into the store.
 func (s *Set) put(it *item) {
-	s.store.Put(it.Name(), it.read)
-	if err := it.read.Check(time.Now()); err != nil {
-		s.log.Warn("clients will not trust this identity", "identity", it.Name(), "error", err, "is", it.read)
+	it.read.put(s.store, it.name)
+	if err := it.read.check(time.Now()); err != nil {
+		s.log.Warn("clients will not trust this identity", it.kind, it.name, "error", err, "is", it.read)
 	}
 }
 
@@ -112,54 +123,28 @@ func (s *Set) Run(ctx context.Context) {
 	}
 }
 
-// refresh takes the newest form of an identity, if it can be used.
+// refresh takes the newest form of an item, if it can be used.
 func (s *Set) refresh(it *item, w *watch) {
-	for _, file := range append(slices.Clone(it.Certs), it.Key) {
-		w.follow(file) // before it is read, so that no change is missed
+	for _, part := range it.parts {
+		w.follow(part.file) // before it is read, so that no change is missed
 	}
 	fresh, err := it.load()
 	switch {
 	case err != nil:
-		s.store.Stale(it.Name(), err)
+		it.read.stale(s.store, it.name, err)
 		if problem := err.Error(); it.problem != problem {
 			it.problem = problem
-			s.log.Warn("identity not taken; the last good one stays in force", "identity", it.Name(), "error", err)
+			s.log.Warn(it.kind+" not taken; the last good one stays in force", it.kind, it.name, "error", err)
 		}
 	case fresh:
 		s.put(it)
 		it.problem = ""
-		s.log.Info("identity rotated", "identity", it.Name(), "is", it.read)
+		s.log.Info(it.kind+" rotated", it.kind, it.name, "is", it.read)
 	case it.problem != "":
-		s.store.Put(it.Name(), it.read)
+		it.read.put(s.store, it.name)
 		it.problem = ""
-		s.log.Info("identity is as it was", "identity", it.Name())
+		s.log.Info(it.kind+" is as it was", it.kind, it.name)
 	}
-}
-
-// load reads the files. It tells whether there is something new in them, that can be used.
-func (it *item) load() (fresh bool, err error) {
-	var chain []byte
-	for _, file := range it.Certs {
-		text, err := read(file)
-		if err != nil {
-			return false, fmt.Errorf("certs: %w", err)
-		}
-		chain = append(append(chain, text...), '\n')
-	}
-	key, err := read(it.Key)
-	if err != nil {
-		return false, fmt.Errorf("privateKey: %w", err)
-	}
-	sum := sha256.Sum256(slices.Concat(chain, []byte{0}, key))
-	if it.read != nil && sum == it.sum {
-		return false, nil
-	}
-	identity, err := tlsconf.Parse(chain, key)
-	if err != nil {
-		return false, fmt.Errorf("certs %s with privateKey %s: %w", strings.Join(it.Certs, ", "), it.Key, err)
-	}
-	it.read, it.sum = identity, sum
-	return true, nil
 }
 
 // read reads a file. The error says what to do.

@@ -80,7 +80,7 @@ func (f *folder) put(dir string) {
 func (f *folder) follow() string {
 	f.t.Helper()
 	identity := Identity{Where: "here", Certs: []string{f.path("a/tls.crt")}, Key: f.path("a/tls.key")}
-	s, err := Open([]Identity{identity, identity})
+	s, err := Open([]Identity{identity, identity}, nil)
 	f.do(err)
 	s.Serve(f.store, slog.New(slog.NewTextHandler(&f.log, nil)))
 	ctx, cancel := context.WithCancel(f.t.Context())
@@ -265,12 +265,12 @@ func TestMistakesNameTheFileAndWhatToDo(t *testing.T) {
 			pair(key, crt, "failed to find certificate PEM data in certificate input, but did find a private key; PEM inputs may have been switched"),
 		},
 	} {
-		_, err := Open([]Identity{{Where: "f:1:2: defaultIdentity", Certs: c.certs, Key: c.key}})
+		_, err := Open([]Identity{{Where: "f:1:2: defaultIdentity", Certs: c.certs, Key: c.key}}, nil)
 		if err == nil || err.Error() != "f:1:2: defaultIdentity: "+c.wants {
 			t.Errorf("%s: got %v, want %s", c.reason, err, c.wants)
 		}
 	}
-	if _, err := Open([]Identity{{Where: "x", Key: "n"}, {Where: "y", Certs: []string{"n"}}}); strings.Count(err.Error(), "\n") != 1 {
+	if _, err := Open([]Identity{{Where: "x", Key: "n"}, {Where: "y", Certs: []string{"n"}}}, nil); strings.Count(err.Error(), "\n") != 1 {
 		t.Errorf("not both mistakes are told: %v", err)
 	}
 }
@@ -279,7 +279,7 @@ func TestAChainMayBeInSeveralFiles(t *testing.T) {
 	f := newFolder(t)
 	f.put("a")
 	f.write("ca", bytes.TrimSpace(f.authority.PEM))
-	if _, err := Open([]Identity{{Certs: []string{f.path("a/tls.crt"), f.path("ca")}, Key: f.path("a/tls.key")}}); err != nil {
+	if _, err := Open([]Identity{{Certs: []string{f.path("a/tls.crt"), f.path("ca")}, Key: f.path("a/tls.key")}}, nil); err != nil {
 		t.Error(err)
 	}
 }
