@@ -30,6 +30,9 @@ type routeView struct {
 	Fleet       string `json:"fleet,omitempty"`
 	Port        int32  `json:"port,omitempty"`
 
+	// Balancing is how an endpoint is chosen, in words; not set by default.
+	Balancing string `json:"balancing,omitempty"`
+
 	Arms    []armView            `json:"arms"`
 	Proxies v1alpha1.ProxyCounts `json:"proxies"`
 	// Convergence is Proxies in words.
@@ -65,7 +68,7 @@ func viewOf(r *v1alpha1.TCPRoute, seen sighting) *routeView {
 	v := &routeView{
 		Namespace: r.Namespace, Name: r.Name,
 		Destination: destination(r), Fleet: r.Spec.FleetRef.Name, Port: r.Spec.Port,
-		Arms: []armView{}, Proxies: r.Status.Proxies, Convergence: convergence(r),
+		Balancing: balancing(r.Spec.LoadBalancing), Arms: []armView{}, Proxies: r.Status.Proxies, Convergence: convergence(r),
 		Observed: seen.routes[r.Name],
 	}
 	if seen.err != nil {
@@ -126,6 +129,9 @@ func (v *routeView) String() string {
 	}
 	var text strings.Builder
 	fmt.Fprintf(&text, "tcproute/%s: %s, port %d of fleet %s\n", v.Name, v.Destination, v.Port, v.Fleet)
+	if v.Balancing != "" {
+		fmt.Fprintf(&text, "  endpoints by %s\n", v.Balancing)
+	}
 	if len(v.Arms) > 0 {
 		columns := tabwriter.NewWriter(&text, 0, 0, 3, ' ', 0)
 		fmt.Fprintln(columns, "  ARM\tDESIRED\tOBSERVED\tOPENED\tOPEN\tWEIGHT\tREADY\tBOUND")

@@ -74,6 +74,7 @@ type TCPRouteSpec struct {
 	// Which clients may connect, by address. All when not set.
 	// +optional
 	Access *Access `json:"access,omitempty"`
+
 	// How an endpoint is chosen, in all arms.
 	// +optional
 	LoadBalancing *LoadBalancing `json:"loadBalancing,omitempty"`

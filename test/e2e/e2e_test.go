@@ -27,6 +27,7 @@ func TestWye(t *testing.T) {
 		{"Story", (*world).testStory},
 		{"Observed", (*world).testObserved},
 		{"EndpointsFollow", (*world).testEndpoints},
+		{"BalancingByHash", (*world).testBalancing},
 		{"LeaderFailsOver", (*world).testFailover},
 		{"ControllerAway", (*world).testAway},
 		{"RollingRestart", (*world).testRestart},

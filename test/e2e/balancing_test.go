@@ -1,0 +1,122 @@
+//go:build e2e
+
+// Copyright The Wye Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package e2e
+
+import (
+	"fmt"
+	"maps"
+	"net"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	corev1 "k8s.io/api/core/v1"
+)
+
+// testBalancing: with ConsistentHash this machine, one client, has one server, and
+// all proxies agree on which. While others come and go it stays there; it moves only
+// to one that is new, or when its own is gone.
+func (w *world) testBalancing(t *testing.T) {
+	const hash = "BALANCING_POLICY_CONSISTENT_HASH"
+	w.scaleRedis(t, 3)
+	w.balance(t, `{"policy": "ConsistentHash"}`)
+	w.untilConfig(t, "balancing by hash", func(text string) bool { return strings.Contains(text, hash) })
+	before := w.runIDs(t)
+	home := w.home(t)
+	for _, replicas := range []int{5, 2, 4} {
+		w.scaleRedis(t, replicas)
+		now := w.runIDs(t)
+		next := w.home(t)
+		moved := next != home
+		t.Logf("with %d servers the client is at %.8s; it moved: %v; its server is still there: %v", replicas, next, moved, now[home])
+		if moved && now[home] && before[next] {
+			t.Errorf("to %d servers: the client went from %s, which is still there, to %s, which was there", replicas, home, next)
+		}
+		before, home = now, next
+	}
+	w.balance(t, "null")
+	w.untilConfig(t, "balancing as by default", func(text string) bool { return !strings.Contains(text, hash) })
+	w.scaleRedis(t, 1)
+}
+
+// balance sets how the route chooses endpoints.
+func (w *world) balance(t *testing.T, spec string) {
+	t.Helper()
+	w.kubectl(t, "patch", "tcproute.wye.dev/redis", "--type=merge", "-p", fmt.Sprintf(`{"spec":{"loadBalancing":%s}}`, spec))
+}
+
+// untilConfig waits until the config of every proxy is as wanted.
+func (w *world) untilConfig(t *testing.T, what string, is func(text string) bool) {
+	t.Helper()
+	until(t, patience, what, func() (bool, any) {
+		for _, pod := range w.proxyPods(t) {
+			if text, err := ask(t, pod, "/config"); err != nil || !is(text) {
+				return false, []any{pod.Name, err, text}
+			}
+		}
+		return true, nil
+	})
+}
+
+// scaleRedis waits until redis1 has so many servers, and all proxies know.
+func (w *world) scaleRedis(t *testing.T, replicas int) {
+	t.Helper()
+	w.kubectl(t, "scale", "deployment/redis1", fmt.Sprintf("--replicas=%d", replicas))
+	until(t, patience, fmt.Sprintf("%d servers run, and the proxies know", replicas), func() (bool, any) {
+		counts := []int{w.inSlices(t, "redis1"), len(w.podsAndGoing(t, namespace, "app", "redis1"))}
+		for _, pod := range w.proxyPods(t) {
+			counts = append(counts, w.available(t, pod, armOf("redis1")))
+		}
+		return slices.Equal(counts, slices.Repeat([]int{replicas}, 2+proxies)), counts
+	})
+}
+
+// runIDs are those of the servers of redis1.
+func (w *world) runIDs(t *testing.T) map[string]bool {
+	t.Helper()
+	ids := map[string]bool{}
+	for _, pod := range w.pods(t, namespace, "app", "redis1") {
+		ids[runID(t, net.JoinHostPort(pod.Status.PodIP, "6379"))] = true
+	}
+	return ids
+}
+
+// home is the server that this machine gets, through whichever proxy and each time.
+func (w *world) home(t *testing.T) string {
+	t.Helper()
+	seen := map[string][]string{}
+	for _, pod := range w.proxyPods(t) {
+		for range 10 {
+			id := runID(t, proxyAddress(pod))
+			seen[id] = append(seen[id], pod.Name)
+		}
+	}
+	homes := slices.Collect(maps.Keys(seen))
+	if len(homes) != 1 {
+		t.Fatalf("one client has %d servers: %v", len(homes), seen)
+	}
+	return homes[0]
+}
+
+func proxyAddress(pod corev1.Pod) string { return net.JoinHostPort(pod.Status.PodIP, "7474") }
+
+// runID is that of the Redis at an address, by a connection of its own.
+func runID(t *testing.T, address string) string {
+	t.Helper()
+	c := redis.NewClient(&redis.Options{Addr: address, Protocol: 2, DisableIdentity: true, DialTimeout: 10 * time.Second})
+	defer c.Close()
+	text, err := c.Info(t.Context(), "server").Result()
+	must(t, err)
+	for line := range strings.Lines(text) {
+		if id, ok := strings.CutPrefix(strings.TrimSpace(line), "run_id:"); ok {
+			return id
+		}
+	}
+	t.Fatalf("no run_id from %s:\n%s", address, text)
+	return ""
+}
