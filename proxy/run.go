@@ -158,6 +158,9 @@ func newServer(o Options, end func()) (*server, error) {
 	if source == nil {
 		source = pushed(o.Config)
 	}
+	if o.Zone != "" {
+		o.Log.Info("endpoints of this zone go first, where they have zones", "zone", o.Zone)
+	}
 	s.source = source(Host{
 		Plane:      &plane{set: s.set, builder: plan.Builder{Identities: identities, Zone: o.Zone}, tally: tally{metrics: counted}},
 		Identities: identities,
