@@ -48,6 +48,10 @@ type ProxyFleetSpec struct {
 	// +optional
 	CongestionControl *CongestionControl `json:"congestionControl,omitempty"`
 
+	// Who tells of the clients by the PROXY protocol. Nobody when not set.
+	// +optional
+	ProxyProtocol *AcceptedProxyProtocol `json:"proxyProtocol,omitempty"`
+
 	// Limits of each port of each proxy. They change without closing a connection.
 	// +optional
 	ListenerLimits *ListenerLimits `json:"listenerLimits,omitempty"`

@@ -25,6 +25,26 @@ type TCPRouteSpec struct {
 	// +required
 	Port int32 `json:"port"`
 
+	// Host names that clients of this route ask for in TLS (SNI), at most 64: exact, such as
+	// db.example.com, or *.example.com for each name with one more label at least. An exact
+	// name goes before a wildcard, and a longer wildcard before a shorter one. Routes of one
+	// port need different host names; the one without takes all other clients. Without
+	// tls, what clients send is passed on as it is. None when not set.
+	// +listType=set
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=64
+	// +optional
+	Hostnames []Hostname `json:"hostnames,omitempty"`
+
+	// Application protocols (ALPN) of which clients of this route offer one, at most 16,
+	// such as h2. They tell routes of one port and host name apart; the route without
+	// takes all other clients. All clients when not set.
+	// +listType=set
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=16
+	// +optional
+	MatchProtocols []ALPNProtocol `json:"matchProtocols,omitempty"`
+
 	// Logical name of the destination, such as /svc/redis, bound through a Dtab;
 	// or a concrete name such as /#/io.l5d.k8s/prod/redis/redis-master.
 	// +kubebuilder:validation:MinLength=1

@@ -39,6 +39,7 @@ func (t *translation) config(drafts []*draft) *pushv1.Config {
 		listeners[r.Listener] = &pushv1.Listener{
 			Name: r.Listener, Port: uint32(d.port), CongestionControl: congestion.Clients,
 		}
+		t.hear(listeners[r.Listener])
 		forLeaves(d.form.Tree, func(a Arm) {
 			if p := poolOf(d.form.Spec, a); pools[p.Name] == nil {
 				t.fill(p, a.ID)
@@ -86,6 +87,7 @@ func wireRoute(name string, b Bound, congestionControl string) *pushv1.Route {
 		r.OnUnavailable = pushv1.OnUnavailable_ON_UNAVAILABLE_REDISTRIBUTE
 	}
 	r.Splitting, r.Migration = wireSplitting(b.Spec.Splitting), wireMigration(b.Spec.Migration)
+	wireNames(r, b.Spec)
 	r.Hash = hash(r)
 	return r
 }

@@ -85,7 +85,7 @@ func (t *translation) limit(c *pushv1.Config) {
 	}
 	heard := map[string]bool{} // listener -> clients have to say something
 	for _, r := range c.GetRoutes() {
-		if r.GetTls() != nil || len(r.GetHostnames()) > 0 {
+		if r.GetTls() != nil || len(r.GetHostnames()) > 0 || len(r.GetMatchProtocols()) > 0 {
 			heard[r.GetListener()] = true
 		}
 	}

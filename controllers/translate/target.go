@@ -42,6 +42,9 @@ func read(r *v1alpha1.TCPRoute) (targets []target, wrong *Judgement) {
 	if wrong := readMigration(r.Spec.Migration); wrong != nil {
 		return nil, wrong
 	}
+	if wrong = judgeHostnames(r.Spec); wrong != nil {
+		return nil, wrong
+	}
 	if wrong = judgeLimits(r.Spec); wrong != nil {
 		return nil, wrong
 	}

@@ -167,13 +167,19 @@ type translation struct {
 type draft struct {
 	key     types.NamespacedName
 	verdict Verdict
-	form    *Bound // that is served; nil when Serving is ServesNothing or ServesRetained
-	port    int32  // on which it is served; 0 when Serving is ServesNothing
+	form    *Bound                 // that is served; nil when Serving is ServesNothing or ServesRetained
+	port    int32                  // on which it is served; 0 when Serving is ServesNothing
+	spec    *v1alpha1.TCPRouteSpec // that is served, as far as it is known here; nil likewise
 }
 
 // serve sets what a route serves. form is nil for what the proxies hold.
-func (d *draft) serve(s Serving, form *Bound, port int32) {
-	d.verdict.Serving, d.form, d.port = s, form, port
+func (d *draft) serve(s Serving, form *Bound, spec *v1alpha1.TCPRouteSpec) {
+	d.verdict.Serving, d.form, d.spec, d.port = s, form, spec, spec.Port
+}
+
+// serveNothing undoes serve.
+func (d *draft) serveNothing() {
+	d.verdict.Serving, d.form, d.spec, d.port = ServesNothing, nil, nil, 0
 }
 
 // judge says what a route would serve if it were alone in its fleet.
@@ -201,7 +207,7 @@ func (t *translation) judge(r *v1alpha1.TCPRoute) *draft {
 		t.fallBack(d)
 		return d
 	}
-	d.serve(ServesNewest, form, r.Spec.Port)
+	d.serve(ServesNewest, form, &r.Spec)
 	return d
 }
 
@@ -216,11 +222,11 @@ func (t *translation) fallBack(d *draft) {
 	r := d.verdict.Route
 	switch {
 	case ok && t.awaited(previous.Tree) == nil:
-		d.serve(ServesLastGood, &previous, previous.Spec.Port)
+		d.serve(ServesLastGood, &previous, &previous.Spec)
 	case ok:
-		d.serve(ServesRetained, nil, previous.Spec.Port)
+		d.serve(ServesRetained, nil, &previous.Spec)
 	case d.verdict.Accepted.True || r.Status.ConfigHash != "":
-		d.serve(ServesRetained, nil, r.Spec.Port)
+		d.serve(ServesRetained, nil, &r.Spec)
 	}
 }
 

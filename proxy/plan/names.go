@@ -44,7 +44,7 @@ func (n *NoRoute) Error() string {
 func (l *Listener) RouteFor(name string, protocols []string) (*Route, *NoRoute) {
 	found := &NoRoute{Name: name}
 	if l.Names != nil {
-		for at := 0; at < len(name); at = nextSuffix(name, at) {
+		for at := 0; at < len(name) && name[0] != '.'; at = nextSuffix(name, at) {
 			if r := found.among(l.Names.routes[name[at:]], protocols); r != nil {
 				return r, nil
 			}

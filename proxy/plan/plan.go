@@ -38,7 +38,7 @@ type Listener struct {
 	Port           uint16
 	MaxConnections uint32 // at a time; 0: no limit
 	AcceptRate     uint32 // connections accepted in a second; 0: no limit
-	MaxHandshakes  uint32 // connections at a time of which the route is not known yet; 0: no limit
+	MaxHandshakes  uint32 // connections at a time of which the route is not known yet, or that are at their TLS handshake; 0: no limit
 	// CongestionControl towards clients, well formed; empty: the kernel's default.
 	CongestionControl string
 	// ProxyProtocol says who tells of clients; nil: nobody.

@@ -1215,7 +1215,7 @@ type Listener struct {
 	// Connections accepted per second; others wait to be accepted. 0: no limit.
 	AcceptRate uint32 `protobuf:"varint,8,opt,name=accept_rate,json=acceptRate,proto3" json:"accept_rate,omitempty"`
 	// Connections at a time that have not said yet what is needed to route them (PROXY
-	// header, TLS). 0: no limit.
+	// header, TLS); more are refused. 0: no limit.
 	MaxHandshakes uint32 `protobuf:"varint,9,opt,name=max_handshakes,json=maxHandshakes,proto3" json:"max_handshakes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -45,10 +45,11 @@ var bounds = map[string][]bound{
 		tlsBounds,
 		shiftBounds,
 		routeLimitBounds(),
+		hostnameBounds,
 		balancingBounds,
 		reachBounds(),
 	),
-	"ProxyFleet": slices.Concat(proxyFleetBounds, listenerLimitBounds()),
+	"ProxyFleet": slices.Concat(proxyFleetBounds, listenerLimitBounds(), proxyProtocolBounds),
 }
 
 func TestSchemaAcceptsWhatMeetsItsBounds(t *testing.T) {
