@@ -38,6 +38,8 @@ type routeView struct {
 	// Convergence is Proxies in words.
 	Convergence string    `json:"convergence,omitempty"`
 	Ready       *stateNow `json:"ready,omitempty"`
+	// Stale is how many connections migration is to end; not set without a migration.
+	Stale *int64 `json:"stale,omitempty"`
 	// Observed is what the proxies said; its arms have their bound names.
 	Observed *observe.Route `json:"observed,omitempty"`
 	// NotObserved is why they could not be asked.
@@ -54,6 +56,7 @@ type armView struct {
 	Observed string  `json:"observed,omitempty"` // share of those that were opened; not set while there are none
 	Opened   *uint64 `json:"opened,omitempty"`
 	Open     *uint64 `json:"open,omitempty"`
+	Stale    *uint64 `json:"stale,omitempty"` // of Open, what migration is to end
 }
 
 // stateNow is the Ready condition.
@@ -69,7 +72,7 @@ func viewOf(r *v1alpha1.TCPRoute, seen sighting) *routeView {
 		Namespace: r.Namespace, Name: r.Name,
 		Destination: destination(r), Fleet: r.Spec.FleetRef.Name, Port: r.Spec.Port,
 		Balancing: balancing(r.Spec.LoadBalancing), Arms: []armView{}, Proxies: r.Status.Proxies, Convergence: convergence(r),
-		Observed: seen.routes[r.Name],
+		Observed: seen.routes[r.Name], Stale: r.Status.StaleConnections,
 	}
 	if seen.err != nil {
 		v.NotObserved = seen.err.Error()
@@ -109,6 +112,9 @@ func (v *routeView) observe(seen []observe.Arm) {
 			continue
 		}
 		arm.Opened, arm.Open = &seen[place].Opened, &seen[place].Open
+		if v.Stale != nil {
+			arm.Stale = &seen[place].Stale
+		}
 		if total > 0 {
 			arm.Observed = shares[place]
 		}
@@ -134,10 +140,10 @@ func (v *routeView) String() string {
 	}
 	if len(v.Arms) > 0 {
 		columns := tabwriter.NewWriter(&text, 0, 0, 3, ' ', 0)
-		fmt.Fprintln(columns, "  ARM\tDESIRED\tOBSERVED\tOPENED\tOPEN\tWEIGHT\tREADY\tBOUND")
+		fmt.Fprintf(columns, "  ARM\tDESIRED\tOBSERVED\tOPENED\tOPEN\t%sWEIGHT\tREADY\tBOUND\n", v.stale("STALE"))
 		for _, a := range v.Arms {
-			fmt.Fprintf(columns, "  %s\t%s\t%s\t%s\t%s\t%s\t%d\t%s\n", a.Name, a.Desired,
-				orDash(a.Observed), count(a.Opened), count(a.Open), a.Weight, a.Ready, a.Bound)
+			fmt.Fprintf(columns, "  %s\t%s\t%s\t%s\t%s\t%s%s\t%d\t%s\n", a.Name, a.Desired,
+				orDash(a.Observed), count(a.Opened), count(a.Open), v.stale(count(a.Stale)), a.Weight, a.Ready, a.Bound)
 		}
 		columns.Flush()
 	}
@@ -145,10 +151,21 @@ func (v *routeView) String() string {
 	if v.Observed != nil {
 		fmt.Fprintf(&text, "  %s\n", observation(v.Observed))
 	}
+	if v.Stale != nil && *v.Stale > 0 {
+		fmt.Fprintf(&text, "  Migrating: %d connections are left that are to end.\n", *v.Stale)
+	}
 	if v.Ready != nil && v.Ready.Status != "True" {
 		fmt.Fprintf(&text, "  Not ready, %s: %s\n", v.Ready.Reason, v.Ready.Message)
 	}
 	return text.String()
+}
+
+// stale is a column of routes that migrate.
+func (v *routeView) stale(text string) string {
+	if v.Stale == nil {
+		return ""
+	}
+	return text + "\t"
 }
 
 // line is the view in an output of status -w.

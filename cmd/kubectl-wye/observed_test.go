@@ -44,6 +44,11 @@ func (o observed) Observe(_ context.Context, _, name string) ([]observe.Route, e
 		return all, nil
 	case "redis":
 		return all[1:], nil
+	case "moving":
+		return []observe.Route{{
+			Name: "moving", Fleet: "default/edge", Departed: 2, Stale: 7, Counted: 1, Since: &since,
+			Arms: []observe.Arm{{Name: "/#/io.l5d.fs/old", Open: 5, Stale: 5}, {Name: "/#/io.l5d.fs/new", Opened: 3, Open: 4}},
+		}}, nil
 	case "away":
 		return nil, errors.New("this controller\ndoes not lead")
 	}

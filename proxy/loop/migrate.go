@@ -35,16 +35,20 @@ func (r resident) Migrate() {
 
 // Established is the migration.Connections'.
 func (d *Driver) Established(arms []*metrics.Arm, most int, quietest bool) []migration.Connection {
-	all := migration.NewShortlist[migration.Connection](most, quietest)
+	all := migration.NewShortlist[resident](most, quietest)
 	done := make(chan *survey, len(d.loops))
 	for _, l := range d.loops {
-		s := &survey{loop: l, arms: arms, done: done, found: migration.NewShortlist[migration.Connection](most, quietest)}
+		s := &survey{loop: l, arms: arms, done: done, found: migration.NewShortlist[resident](most, quietest)}
 		l.post(letter{do: s.proceed})
 	}
 	for range d.loops {
 		all.OfferAll((<-done).found)
 	}
-	return all.Take()
+	var conns []migration.Connection
+	for _, r := range all.Take() {
+		conns = append(conns, r)
+	}
+	return conns
 }
 
 // survey looks for connections of arms among those of a loop, some at a time.
@@ -52,7 +56,7 @@ type survey struct {
 	loop  *loop
 	arms  []*metrics.Arm
 	next  int // index in the slab
-	found *migration.Shortlist[migration.Connection]
+	found *migration.Shortlist[resident]
 	done  chan<- *survey
 }
 

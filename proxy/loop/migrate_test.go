@@ -36,7 +36,7 @@ func TestASurveyHoldsNothingUp(t *testing.T) {
 		}
 	}
 	done := make(chan *survey, 1)
-	s := &survey{loop: l, arms: []*metrics.Arm{here}, done: done, found: migration.NewShortlist[migration.Connection](5, true)}
+	s := &survey{loop: l, arms: []*metrics.Arm{here}, done: done, found: migration.NewShortlist[resident](5, true)}
 	s.proceed()
 	turns := 1
 	for ; len(done) == 0; turns++ {
@@ -48,8 +48,33 @@ func TestASurveyHoldsNothingUp(t *testing.T) {
 		t.Errorf("%d connections are looked at in %d turns, want 4", conns, turns)
 	}
 	for i, c := range s.found.Take() {
-		if got, want := c.(resident).id, uint64(3+6*i); got != want {
+		if got, want := c.id, uint64(3+6*i); got != want {
 			t.Errorf("number %d of the quietest is %d, want %d", i, got, want)
 		}
+	}
+}
+
+// BenchmarkSurvey is a look at all of 100,000 connections, half of them of the arm.
+func BenchmarkSurvey(b *testing.B) {
+	l, err := newLoop(&Driver{}, 0)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer l.close()
+	counted := metrics.New(nil)
+	arms := []*metrics.Arm{counted.Accept("tcp/1", "ns/r", "a"), counted.Accept("tcp/1", "ns/r", "b")}
+	for i := range 100_000 {
+		c := l.slab.take()
+		c.phase, c.arm, c.last = relaying, arms[i%2], time.Duration(i*7919%100_000)
+	}
+	done := make(chan *survey, 1)
+	for b.Loop() {
+		s := &survey{loop: l, arms: arms[:1], done: done, found: migration.NewShortlist[resident](100, true)}
+		for s.proceed(); len(done) == 0; {
+			for _, m := range l.mail.take() {
+				l.read(m)
+			}
+		}
+		<-done
 	}
 }
