@@ -81,6 +81,7 @@ var flow = map[string][]string{
 	"proxy/upstream": {
 		"proxy/balancer", "proxy/flow", "proxy/metrics", "proxy/plan", "proxy/proxyproto", "proxy/router", "proxy/socket",
 	},
+	"proxy/health":    {"proxy/balancer", "proxy/plan"},
 	"proxy/migration": {"proxy/metrics", "proxy/plan"},
 	"proxy/relay":     {"proxy/flow", "proxy/guard", "proxy/socket"},
 	"proxy/loop": { // or, with goroutines,
@@ -88,13 +89,13 @@ var flow = map[string][]string{
 		"proxy/socket", "proxy/upstream",
 	},
 	"proxy/portable": {
-		"proxy/flow", "proxy/hello", "proxy/listener", "proxy/metrics", "proxy/migration", "proxy/plan", "proxy/proxyproto", "proxy/relay",
+		"proxy/balancer", "proxy/flow", "proxy/hello", "proxy/listener", "proxy/metrics", "proxy/migration", "proxy/plan", "proxy/proxyproto", "proxy/relay",
 		"proxy/socket", "proxy/upstream",
 	},
 	"proxy/admin": {"api/push/v1", "proxy/apply"},
 	"proxy": {
-		"api/push/v1", "proxy/admin", "proxy/apply", "proxy/listener", "proxy/loop", "proxy/metrics", "proxy/plan", "proxy/portable",
-		"proxy/tlsconf",
+		"api/push/v1", "proxy/admin", "proxy/apply", "proxy/balancer", "proxy/health", "proxy/listener", "proxy/loop", "proxy/metrics", "proxy/plan", "proxy/portable",
+		"proxy/tlsconf", "proxy/upstream",
 	},
 	"proxy/pushtest": {"api/push/v1"}, // a controller for the tests of the data plane
 	// A proxy without a controller: what its file says, what names are bound to,

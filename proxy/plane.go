@@ -9,6 +9,7 @@ import (
 	"time"
 
 	pushv1 "github.com/wye-dev/wye/api/push/v1"
+	"github.com/wye-dev/wye/proxy/health"
 	"github.com/wye-dev/wye/proxy/listener"
 	"github.com/wye-dev/wye/proxy/plan"
 )
@@ -17,6 +18,7 @@ import (
 // plan is installed in the listeners. It implements apply.Plane.
 type plane struct {
 	set     *listener.Set
+	checks  *health.Checker
 	builder plan.Builder // its Now is guarded by mu
 
 	mu      sync.Mutex
@@ -33,6 +35,7 @@ func (p *plane) Install(config *pushv1.Config) []*pushv1.Refusal {
 	p.serving, p.invalid = next, invalid
 	p.mu.Unlock()
 	p.set.Install(next)
+	p.checks.Follow(next)
 	p.mu.Lock()
 	p.tally.install(next, time.Now())
 	p.mu.Unlock()

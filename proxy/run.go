@@ -25,6 +25,7 @@ import (
 	pushv1 "github.com/wye-dev/wye/api/push/v1"
 	"github.com/wye-dev/wye/proxy/admin"
 	"github.com/wye-dev/wye/proxy/apply"
+	"github.com/wye-dev/wye/proxy/health"
 	"github.com/wye-dev/wye/proxy/listener"
 	"github.com/wye-dev/wye/proxy/metrics"
 	"github.com/wye-dev/wye/proxy/plan"
@@ -90,7 +91,12 @@ func Run(ctx context.Context, o Options) error {
 	adminEnd := make(chan error, 1)
 	go func() { adminEnd <- s.serveAdmin(adminCtx) }()
 
-	// 2. Then the source of config is followed.
+	// 2. Then the source of config is followed, and endpoints are checked.
+	checkCtx, stopChecks := context.WithCancel(context.WithoutCancel(ctx))
+	var checking sync.WaitGroup
+	checking.Go(func() { s.checks.Run(checkCtx) })
+	defer checking.Wait()
+	defer stopChecks()
 	followCtx, unfollow := context.WithCancel(ctx)
 	defer unfollow()
 	var following sync.WaitGroup
@@ -127,6 +133,7 @@ func Run(ctx context.Context, o Options) error {
 type server struct {
 	Options
 	set      *listener.Set
+	checks   *health.Checker
 	source   Source
 	registry *prometheus.Registry
 	told     chan struct{} // closed when the source says that the proxy is to drain
@@ -152,6 +159,7 @@ func newServer(o Options, end func()) (*server, error) {
 		Metrics:    counted,
 		OnRefusals: func([]*pushv1.Refusal) { s.source.Recheck() },
 	})
+	s.checks = health.New(health.Options{Reach: reach, Log: o.Log})
 	identities := &tlsconf.Store{}
 	s.registry.MustRegister(identities.Collector())
 	source := o.Source
@@ -162,7 +170,7 @@ func newServer(o Options, end func()) (*server, error) {
 		o.Log.Info("endpoints of this zone go first, where they have zones", "zone", o.Zone)
 	}
 	s.source = source(Host{
-		Plane:      &plane{set: s.set, builder: plan.Builder{Identities: identities, Zone: o.Zone}, tally: tally{metrics: counted}},
+		Plane:      &plane{set: s.set, checks: s.checks, builder: plan.Builder{Identities: identities, Zone: o.Zone, Tell: tellOf(o.Log)}, tally: tally{metrics: counted}},
 		Identities: identities,
 		Metrics:    s.registry,
 		Draining:   s.draining.Load,

@@ -112,6 +112,18 @@ type TCPRouteSpec struct {
 	// anything else. None when not set.
 	// +optional
 	ProxyProtocol ProxyProtocolVersion `json:"proxyProtocol,omitempty"`
+
+	// When endpoints that fail are taken out, and come back.
+	// +optional
+	FailureAccrual *FailureAccrual `json:"failureAccrual,omitempty"`
+
+	// How endpoints are checked. Not at all when not set.
+	// +optional
+	HealthCheck *HealthCheck `json:"healthCheck,omitempty"`
+
+	// Limits of each endpoint.
+	// +optional
+	EndpointLimits *EndpointLimits `json:"endpointLimits,omitempty"`
 }
 
 // Arms are the backends that lead somewhere. One that does not is what server-side

@@ -33,6 +33,7 @@ func poolSettings(spec v1alpha1.TCPRouteSpec, a Arm) *pushv1.PoolSettings {
 		Balancing: balancing(spec.LoadBalancing),
 	}
 	reach(settings, spec, a)
+	guard(settings, spec)
 	if proto.Size(settings) == 0 {
 		return nil
 	}

@@ -13,8 +13,10 @@ import (
 // is in, for as long as it has connections.
 type Endpoint struct {
 	addr    netip.AddrPort
-	pending atomic.Int64 // connections being set up
-	open    atomic.Int64 // connections established
+	lineage *lineage      // of its pools
+	word    atomic.Uint64 // the verdict on how it does
+	pending atomic.Int64  // connections being set up
+	open    atomic.Int64  // connections established
 
 	// since is when its slow start began; nil: it has none.
 	since  atomic.Pointer[time.Time]
@@ -27,14 +29,24 @@ func (e *Endpoint) Addr() netip.AddrPort { return e.addr }
 // Load is the number of connections being set up and established.
 func (e *Endpoint) Load() int64 { return e.pending.Load() + e.open.Load() }
 
-// available tells whether the endpoint may be given a connection. Every policy asks
-// it. When it says no for all endpoints of a pool that are left to be tried, they
-// all may.
-func (e *Endpoint) available() bool { return true }
-
-func (e *Endpoint) lease() Lease {
-	e.pending.Add(1)
-	return Lease{endpoint: e}
+// take counts a connection that is to be set up, unless there are most. 0: no limit.
+func (e *Endpoint) take(most int64) bool {
+	if most == 0 {
+		e.pending.Add(1)
+		return true
+	}
+	for {
+		// In this order a connection that is being opened counts once or twice, but
+		// not less; and where that could matter, pending has changed.
+		pending := e.pending.Load()
+		full := pending+e.open.Load() >= most
+		switch {
+		case full && e.pending.Load() == pending:
+			return false
+		case !full && e.pending.CompareAndSwap(pending, pending+1):
+			return true
+		}
+	}
 }
 
 // Lease is the hold that a connection has on an endpoint, from being picked to
@@ -43,6 +55,7 @@ func (e *Endpoint) lease() Lease {
 type Lease struct {
 	endpoint *Endpoint
 	opened   bool
+	probe    bool // it is what an endpoint that was out is tried by
 }
 
 // Endpoint that is held, nil if there is none.
@@ -60,6 +73,9 @@ func (l *Lease) Opened() {
 
 // Release gives the endpoint back. Releasing again does nothing.
 func (l *Lease) Release() {
+	if l.probe && !l.opened {
+		l.abandon()
+	}
 	switch {
 	case l.endpoint == nil:
 	case l.opened:

@@ -61,8 +61,8 @@ func (g *group) weight(i int) float64 {
 	return g.weights[i]
 }
 
-// pick chooses an endpoint that is available, or with anyone set, whether it is or
-// not. nil: there is none that has not been tried.
+// pick chooses an endpoint that is available, or with anyone set, one that would be if
+// it had not failed. nil: there is none that has not been tried.
 func (g *group) pick(a *Ask, anyone bool) *Endpoint {
 	i := -1
 	switch {
@@ -89,5 +89,5 @@ func (g *group) pick(a *Ask, anyone bool) *Endpoint {
 // fits tells whether an endpoint may be picked.
 func (g *group) fits(i int, a *Ask, anyone bool) bool {
 	e := g.endpoints[i]
-	return (anyone || e.available()) && !slices.Contains(a.Tried, e)
+	return !slices.Contains(a.Tried, e) && a.pool.available(e, a.Now, a.guarded && !anyone)
 }

@@ -10,6 +10,7 @@ package balancer
 import (
 	"net/netip"
 	"slices"
+	"sync/atomic"
 	"time"
 )
 
@@ -30,6 +31,8 @@ type Form struct {
 	SlowStart time.Duration
 	// IgnoreZones has the targets' hints left alone.
 	IgnoreZones bool
+	// Guard keeps connections from endpoints that fail or have enough.
+	Guard Guard
 	// Now is when the form comes into force, for SlowStart.
 	Now time.Time
 }
@@ -42,6 +45,9 @@ type Pool struct {
 	all     group
 	near    *group      // those meant for this zone; nil when that decides nothing
 	retired []*Endpoint // no longer targets, but may have connections
+	guard   Guard
+	lineage *lineage
+	census  atomic.Uint64 // see count
 }
 
 // NewPool makes a pool. What old (nil for none) knows of the targets' addresses is
@@ -49,7 +55,10 @@ type Pool struct {
 // they are idle, so that one which comes back has its load. An address that is
 // listed twice counts once.
 func NewPool(f Form, old *Pool) *Pool {
-	p := &Pool{name: f.Name}
+	p := &Pool{name: f.Name, guard: f.Guard, lineage: &lineage{name: f.Name}}
+	if old != nil {
+		p.lineage = old.lineage
+	}
 	known := old.known()
 	wanted := make(map[netip.AddrPort]bool, len(f.Targets))
 	var endpoints []*Endpoint
@@ -60,7 +69,7 @@ func NewPool(f Form, old *Pool) *Pool {
 		wanted[t.Addr] = true
 		e := known[t.Addr]
 		if e == nil {
-			e = &Endpoint{addr: t.Addr}
+			e = &Endpoint{addr: t.Addr, lineage: p.lineage}
 		}
 		p.targets = append(p.targets, t)
 		endpoints = append(endpoints, e)
@@ -69,6 +78,7 @@ func NewPool(f Form, old *Pool) *Pool {
 	p.all = newGroup(f, p.targets, endpoints)
 	p.near = near(f, p.targets, endpoints)
 	p.succeed(old, wanted)
+	p.stand()
 	return p
 }
 
@@ -81,6 +91,9 @@ func (p *Pool) Has(targets []Target) bool { return slices.Equal(p.targets, targe
 // Len is the number of endpoints that can be picked.
 func (p *Pool) Len() int { return len(p.targets) }
 
+// Endpoints are those that can be picked. The list must not be changed.
+func (p *Pool) Endpoints() []*Endpoint { return p.all.endpoints }
+
 // Ask is what a connection says when it asks for an endpoint.
 type Ask struct {
 	// Tried are the endpoints that it has tried in vain.
@@ -88,27 +101,39 @@ type Ask struct {
 	// Client is whom it is for. The zero Addr: nobody yet.
 	Client netip.Addr
 	Now    time.Time
+
+	pool    *Pool
+	guarded bool // keep to those that are fit
 }
+
+// draws is how often an endpoint is chosen again after others were quicker to take it.
+const draws = 8
 
 // Pick leases an endpoint to a connection. ok is false when there is none left.
 func (p *Pool) Pick(a Ask) (lease Lease, ok bool) {
-	e := p.choose(&a)
-	if e == nil {
-		return Lease{}, false
-	}
-	return e.lease(), true
-}
-
-// choose takes from those of this zone while one of them is available, and when
-// nobody is available, as if everybody were.
-func (p *Pool) choose(a *Ask) *Endpoint {
-	if p.near != nil {
-		if e := p.near.pick(a, false); e != nil {
-			return e
+	a.pool, a.guarded = p, p.guarded()
+	for range draws {
+		e, anyone := p.choose(&a)
+		if e == nil {
+			break
+		}
+		if lease, ok = p.hold(e, a.Now, a.guarded && !anyone); ok {
+			break
 		}
 	}
-	if e := p.all.pick(a, false); e != nil {
-		return e
+	return lease, ok
+}
+
+// choose takes from those of this zone while one of them is available. When all that
+// are fit have been tried, anyone may be chosen; not when they have enough.
+func (p *Pool) choose(a *Ask) (e *Endpoint, anyone bool) {
+	if p.near != nil {
+		if e := p.near.pick(a, false); e != nil {
+			return e, false
+		}
 	}
-	return p.all.pick(a, true)
+	if e := p.all.pick(a, false); e != nil || !a.guarded || p.full(a.Tried) {
+		return e, false
+	}
+	return p.all.pick(a, true), true
 }

@@ -34,6 +34,10 @@ type Conn struct {
 	Err     error // what the system said, for outcomes that are failures; may be nil
 
 	Bytes Bytes
+
+	// Dropped is called at most once: when the endpoint has ended the connection before
+	// the client did, and before it has sent anything. Nil: nobody asks.
+	Dropped func()
 }
 
 // Bytes counts payload while it moves. A nil Total is not counted in.
@@ -41,6 +45,7 @@ type Bytes struct {
 	Received atomic.Int64 // from the client, as written to the endpoint
 	Sent     atomic.Int64 // to the client
 	Total    Counter      // is told the same
+	First    func()       // is called with the first that are sent; nil: nobody asks
 }
 
 // Counter takes the bytes of many connections together.
@@ -59,7 +64,9 @@ func (b *Bytes) AddReceived(n int64) {
 
 // AddSent counts n bytes from endpoint to client.
 func (b *Bytes) AddSent(n int64) {
-	b.Sent.Add(n)
+	if b.Sent.Add(n) == n && b.First != nil && n > 0 {
+		b.First()
+	}
 	if b.Total != nil {
 		b.Total.Moved(0, n)
 	}

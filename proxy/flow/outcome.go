@@ -53,6 +53,11 @@ const (
 	ConnectFailed
 	// ConnectTimeout: no endpoint answered within the connect timeout.
 	ConnectTimeout
+	// EndpointsFull: every endpoint of the arm that could be used has as many
+	// connections as it may.
+	EndpointsFull
+	// TooManyPending: as many connections wait for an endpoint of the arm as may.
+	TooManyPending
 	// Redistributed: the arm had no endpoint that could be reached, and the
 	// connection went to another arm, where it is counted anew.
 	Redistributed
@@ -124,6 +129,10 @@ func (o Outcome) String() string {
 		return "connect_failed"
 	case ConnectTimeout:
 		return "connect_timeout"
+	case EndpointsFull:
+		return "endpoints_full"
+	case TooManyPending:
+		return "too_many_pending"
 	case Redistributed:
 		return "redistributed"
 	}

@@ -126,6 +126,9 @@ func (c *conn) tell() {
 	}
 	c.untold = false
 	in, out := &c.half[client], &c.half[backend]
+	if out.told == 0 && out.moved > 0 {
+		c.lease.Proved()
+	}
 	c.arm.Moved(in.moved-in.told, out.moved-out.told)
 	in.told, out.told = in.moved, out.moved
 }

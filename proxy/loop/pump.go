@@ -6,6 +6,8 @@
 package loop
 
 import (
+	"time"
+
 	"golang.org/x/sys/unix"
 
 	"github.com/wye-dev/wye/proxy/flow"
@@ -190,11 +192,22 @@ func (l *loop) passEnd(c *conn, from side) {
 		return
 	}
 	c.half[from].over = true
+	if from == backend {
+		l.dropped(c)
+	}
 	switch {
 	case c.half[from.other()].over:
 		l.finish(c, flow.Completed, nil)
 	case c.outcome == flow.Open:
 		shutdownWrite(c.sock[from.other()].fd)
+	}
+}
+
+// dropped notes that the endpoint has ended a connection, where it did so first and
+// has sent nothing.
+func (l *loop) dropped(c *conn) {
+	if c.half[backend].moved == 0 && !c.half[backend].stuck() && !c.half[client].ended && c.outcome == flow.Open {
+		c.lease.Dropped(l.now-c.connected, time.Now())
 	}
 }
 
@@ -205,6 +218,7 @@ func (l *loop) broken(c *conn, from, culprit side, err error) {
 	outcome := flow.ClientReset
 	if culprit == backend {
 		outcome = flow.BackendReset
+		l.dropped(c)
 	}
 	if culprit == from || c.half[from.other()].over {
 		l.finish(c, outcome, err)

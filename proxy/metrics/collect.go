@@ -11,6 +11,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/wye-dev/wye/proxy/balancer"
 	"github.com/wye-dev/wye/proxy/flow"
 )
 
@@ -24,6 +25,7 @@ type descs struct {
 	pauses, paused             *prometheus.Desc
 	shakes                     *prometheus.Desc
 	stale                      *prometheus.Desc
+	ejected, readmits          *prometheus.Desc
 }
 
 func describe() descs {
@@ -46,7 +48,9 @@ func describe() descs {
 		pauses:   ofPort("pauses_total", "Times that the listener stopped accepting for a limit. Clients wait meanwhile."),
 		paused:   ofPort("paused_seconds_total", "Time in which the listener did not accept for a limit. Moves while it does not."),
 		shakes:   desc("backend_tls_handshake_failures_total", "Attempts to connect to an endpoint of the arm that came to no terms with it on TLS. They count as failed to connect, too."),
-		endpoint: desc("endpoints", "Endpoints of the arm: available to new connections, or retired (gone from the pool, and still with connections).", "state"),
+		endpoint: desc("endpoints", "Endpoints of the arm: available to new connections, ejected (they failed), unhealthy (checks failed), or retired (gone from the pool, and still with connections).", "state"),
+		ejected:  desc("endpoint_ejections_total", "How often endpoints of the arm were taken out, by why.", "cause"),
+		readmits: desc("endpoint_readmissions_total", "How often endpoints of the arm were readmitted, by why they had been taken out.", "cause"),
 	}
 }
 
@@ -56,6 +60,7 @@ func (m *Metrics) Describe(ch chan<- *prometheus.Desc) {
 	for _, desc := range []*prometheus.Desc{
 		d.accepted, d.active, d.closed, d.received, d.sent, d.connect, d.retries, d.endpoint, d.audited, d.pauses, d.paused, d.shakes,
 		d.stale,
+		d.ejected, d.readmits,
 	} {
 		ch <- desc
 	}
@@ -100,8 +105,20 @@ func (a *Arm) collect(d descs, ch chan<- prometheus.Metric) {
 	send(d.shakes, prometheus.CounterValue, a.shakes.Load())
 	a.collectConnects(d.connect, ch)
 	if pool := a.pool.Load(); pool != nil {
-		send(d.endpoint, prometheus.GaugeValue, int64(pool.Len()), "available")
-		send(d.endpoint, prometheus.GaugeValue, int64(pool.Retired()), "retired")
+		a.collectEndpoints(d, pool, send)
+	}
+}
+
+func (a *Arm) collectEndpoints(d descs, pool *balancer.Pool, send func(*prometheus.Desc, prometheus.ValueType, int64, ...string)) {
+	census := pool.Census()
+	send(d.endpoint, prometheus.GaugeValue, int64(census.Available), "available")
+	send(d.endpoint, prometheus.GaugeValue, int64(census.Ejected), "ejected")
+	send(d.endpoint, prometheus.GaugeValue, int64(census.Unhealthy), "unhealthy")
+	send(d.endpoint, prometheus.GaugeValue, int64(census.Retired), "retired")
+	for cause := range balancer.Causes {
+		ejected, readmitted := pool.Ejections(cause)
+		send(d.readmits, prometheus.CounterValue, readmitted, cause.String())
+		send(d.ejected, prometheus.CounterValue, ejected, cause.String())
 	}
 }
 

@@ -59,10 +59,12 @@ wye_proxy_connections_active{arm="a",listener="tcp/1",route="ns/r"} 1
 # HELP wye_proxy_connect_retries_total Attempts to connect to another endpoint of the arm after one that failed.
 # TYPE wye_proxy_connect_retries_total counter
 wye_proxy_connect_retries_total{arm="a",listener="tcp/1",route="ns/r"} 2
-# HELP wye_proxy_endpoints Endpoints of the arm: available to new connections, or retired (gone from the pool, and still with connections).
+# HELP wye_proxy_endpoints Endpoints of the arm: available to new connections, ejected (they failed), unhealthy (checks failed), or retired (gone from the pool, and still with connections).
 # TYPE wye_proxy_endpoints gauge
 wye_proxy_endpoints{arm="a",listener="tcp/1",route="ns/r",state="available"} 2
+wye_proxy_endpoints{arm="a",listener="tcp/1",route="ns/r",state="ejected"} 0
 wye_proxy_endpoints{arm="a",listener="tcp/1",route="ns/r",state="retired"} 0
+wye_proxy_endpoints{arm="a",listener="tcp/1",route="ns/r",state="unhealthy"} 0
 # HELP wye_proxy_received_bytes_total Payload from clients that was written to endpoints. Moves while connections are open.
 # TYPE wye_proxy_received_bytes_total counter
 wye_proxy_received_bytes_total{arm="a",listener="tcp/1",route="ns/r"} 10
@@ -130,7 +132,7 @@ func TestAnArmThatLeftIsForgottenWhenIdle(t *testing.T) {
 	if diff := cmp.Diff([]string{"a", "b"}, arms()); diff != "" {
 		t.Errorf("while it has a connection (-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff([]string{"b", "b"}, series(t, registry, "wye_proxy_endpoints")); diff != "" {
+	if diff := cmp.Diff([]string{"b", "b", "b", "b"}, series(t, registry, "wye_proxy_endpoints")); diff != "" {
 		t.Errorf("endpoints of an arm that left (-want +got):\n%s", diff)
 	}
 	busy.Closed(flow.ClientReset)

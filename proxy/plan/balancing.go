@@ -32,7 +32,12 @@ func (b *building) form(p *pushv1.Pool) (balancer.Form, error) {
 	if slowStart > 0 && policy == balancer.ConsistentHash {
 		return balancer.Form{}, errors.New("a consistent hash has no slow start")
 	}
+	guard, err := b.guard(p.GetSettings())
+	if err != nil {
+		return balancer.Form{}, err
+	}
 	return balancer.Form{
+		Guard:       guard,
 		Name:        p.GetName(),
 		Targets:     targets,
 		Policy:      policy,

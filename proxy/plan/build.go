@@ -12,6 +12,7 @@ import (
 	"time"
 
 	pushv1 "github.com/wye-dev/wye/api/push/v1"
+	"github.com/wye-dev/wye/proxy/balancer"
 	"github.com/wye-dev/wye/proxy/socket"
 	"github.com/wye-dev/wye/proxy/tlsconf"
 )
@@ -22,6 +23,9 @@ type Builder struct {
 	Identities *tlsconf.Store
 	// Zone that the proxy is in. Empty: it is not known.
 	Zone string
+	// Tell is told when an endpoint is taken out and when it is readmitted, by the
+	// thread that does it. nil: nobody is.
+	Tell func(balancer.Event)
 	// Now is when the plan comes into force.
 	Now time.Time
 }

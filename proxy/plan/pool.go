@@ -17,6 +17,9 @@ type Pool struct {
 	*balancer.Pool
 	Reach
 
+	// Check of its endpoints; nil: there is none.
+	Check *Check
+
 	settings *pushv1.PoolSettings // that it was made of
 }
 
@@ -42,7 +45,12 @@ func (b *building) pool(p *pushv1.Pool) (*Pool, error) {
 	} else if before.Has(form.Targets) && before.TLS == reach.TLS && proto.Equal(before.settings, p.GetSettings()) {
 		return before, nil
 	}
+	check, err := check(p.GetSettings().GetHealthCheck())
+	if err != nil {
+		return nil, err
+	}
 	return &Pool{
+		Check:    check,
 		Pool:     balancer.NewPool(form, before.Pool),
 		Reach:    reach,
 		settings: proto.CloneOf(p.GetSettings()),

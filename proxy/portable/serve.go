@@ -43,6 +43,7 @@ func (d *Driver) serve(client *net.TCPConn, p *listener.Port) {
 	}
 	if outcome == flow.Open {
 		c.Endpoint, c.Connected = search.Lease.Endpoint().Addr(), time.Now()
+		observe(c, &search.Lease)
 		here := &relayed{driver: d, arm: search.Arm}
 		d.residents.enter(here)
 		limits := relay.Limits{

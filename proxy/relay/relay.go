@@ -59,6 +59,7 @@ func Copy(ctx context.Context, client, backend End, limits Limits, c *flow.Conn)
 	if limits.Idle > 0 {
 		s.tick = min(tick, limits.Idle/4)
 	}
+	s.account = c
 	s.touch()
 	stop := s.watch(ctx)
 	limits.Reins.take(s)
@@ -84,6 +85,8 @@ type session struct {
 	cut             atomic.Bool    // both halves are to stop at once
 	began           time.Time
 	stopped         chan struct{} // closed when cut is set
+	account         *flow.Conn
+	told            sync.Once // that the endpoint has dropped it
 }
 
 // half relays one direction to its end and passes that end on.
@@ -97,6 +100,9 @@ func (s *session) half(dst, src End, moved func(int64)) {
 		// The kernel tells of a reset once, and has told the half that writes there.
 		s.broken(dst, src, syscall.ECONNRESET)
 	case s.ended() == flow.Open:
+		if src == s.backend {
+			s.dropped()
+		}
 		s.end(dst).Store(true)
 		// An error here means that dst is gone, which the other half will find.
 		if dst.TLS != nil {
@@ -202,6 +208,8 @@ func (s *session) broken(dst, src End, err error) {
 	outcome := flow.BackendReset
 	if culprit == s.client.TCP {
 		outcome = flow.ClientReset
+	} else {
+		s.dropped()
 	}
 	if s.note(outcome) {
 		s.err = err
@@ -211,6 +219,16 @@ func (s *session) broken(dst, src End, err error) {
 	if culprit == src.TCP {
 		s.stop(outcome)
 	}
+}
+
+// dropped tells that the endpoint has ended the connection, where it did so first and
+// has sent nothing.
+func (s *session) dropped() {
+	tell := s.account.Dropped
+	if tell == nil || s.ended() != flow.Open || s.end(s.backend).Load() || s.account.Bytes.Sent.Load() > 0 {
+		return
+	}
+	s.told.Do(tell)
 }
 
 func (s *session) touch() { s.last.Store(time.Now().UnixNano()) }

@@ -66,6 +66,7 @@ type Search struct {
 	began    time.Time  // when the arm was chosen
 	before   int        // dials until then
 	deadline time.Time  // of the arm
+	waiting  bool       // counted among those that wait for an endpoint of the arm
 	tried    []*balancer.Endpoint
 	room     [4]*balancer.Endpoint // for tried
 }
@@ -114,7 +115,9 @@ func (s *Search) choose() Step {
 func (s *Search) Connected(now time.Time) {
 	s.Dials++
 	s.Err = nil
+	s.Lease.Reached(now)
 	s.Lease.Opened()
+	s.stopWaiting()
 	s.Arm.Dialled(s.Dials - s.before)
 	s.Arm.Connected(now.Sub(s.began))
 }
@@ -126,6 +129,7 @@ func (s *Search) Failed(err error, now time.Time) Step {
 	if handshake := (*HandshakeError)(nil); errors.As(err, &handshake) {
 		s.Arm.HandshakeFailed()
 	}
+	s.Lease.Failed(now)
 	s.Lease.Release()
 	others := s.Route.Pools[s.choice].Len() > len(s.tried)
 	if others && len(s.tried) >= attemptsAtOnce && now.Before(s.deadline) {
@@ -145,6 +149,7 @@ func (s *Search) Resume(now time.Time) Step {
 // Abandon ends a search that has not come to its end.
 func (s *Search) Abandon() {
 	s.Lease.Release()
+	s.stopWaiting()
 	s.Arm.Dialled(s.Dials - s.before)
 }
 
@@ -174,7 +179,18 @@ func (s *Search) enter(choice int, now time.Time) Step {
 	if s.Route.Redistribute && s.Route.Chooser.Left(s.arms) {
 		s.deadline = now.Add(s.deadline.Sub(now) / 2) // the other half is for other arms
 	}
+	if s.waiting = s.Route.Pools[choice].Enter(); !s.waiting {
+		return s.leave(flow.TooManyPending, now)
+	}
 	return s.pick(now)
+}
+
+// stopWaiting counts the connection out of those that wait for an endpoint of the arm.
+func (s *Search) stopWaiting() {
+	if s.waiting {
+		s.waiting = false
+		s.Route.Pools[s.choice].Leave()
+	}
 }
 
 // pick takes the next endpoint of the arm.
@@ -182,18 +198,24 @@ func (s *Search) pick(now time.Time) Step {
 	pool := s.Route.Pools[s.choice]
 	lease, ok := pool.Pick(balancer.Ask{Tried: s.tried, Client: s.Client.Addr(), Now: now})
 	if !ok {
-		return s.leave(exhausted(len(s.tried)), now)
+		return s.leave(exhausted(pool, len(s.tried)), now)
 	}
 	s.Lease = lease
 	s.tried = append(s.tried, lease.Endpoint())
 	return Step{Dial: lease.Endpoint().Addr(), By: now.Add(s.attempt(pool.Len()-len(s.tried), now))}
 }
 
-func exhausted(tried int) flow.Outcome {
-	if tried == 0 {
+// exhausted is the outcome when so many endpoints of a pool have been tried and there
+// is no other.
+func exhausted(pool *plan.Pool, tried int) flow.Outcome {
+	switch {
+	case tried > 0:
+		return flow.ConnectFailed
+	case pool.Len() > 0:
+		return flow.EndpointsFull
+	default:
 		return flow.NoEndpoints
 	}
-	return flow.ConnectFailed
 }
 
 // attempt is the time for one attempt when others endpoints could be tried after it.
@@ -208,6 +230,7 @@ func (s *Search) attempt(others int, now time.Time) time.Duration {
 
 // leave ends with an arm whose outcome it was, and begins with another where it may.
 func (s *Search) leave(outcome flow.Outcome, now time.Time) Step {
+	s.stopWaiting()
 	s.Arm.Dialled(s.Dials - s.before)
 	if !s.Route.Redistribute || !now.Before(s.connectBy()) {
 		return Step{Outcome: outcome}

@@ -2740,7 +2740,7 @@ func (x *Pool) GetSettings() *PoolSettings {
 type PoolSettings struct {
 	state                     protoimpl.MessageState `protogen:"open.v1"`
 	Balancing                 *Balancing             `protobuf:"bytes,1,opt,name=balancing,proto3" json:"balancing,omitempty"`
-	FailureAccrual            *FailureAccrual        `protobuf:"bytes,2,opt,name=failure_accrual,json=failureAccrual,proto3" json:"failure_accrual,omitempty"` // unset: endpoints are never taken out
+	FailureAccrual            *FailureAccrual        `protobuf:"bytes,2,opt,name=failure_accrual,json=failureAccrual,proto3" json:"failure_accrual,omitempty"` // unset: its defaults
 	HealthCheck               *HealthCheck           `protobuf:"bytes,3,opt,name=health_check,json=healthCheck,proto3" json:"health_check,omitempty"`          // unset: none
 	Tls                       *ClientTLS             `protobuf:"bytes,4,opt,name=tls,proto3" json:"tls,omitempty"`                                             // to endpoints; unset: none
 	ProxyProtocol             ProxyProtocolVersion   `protobuf:"varint,5,opt,name=proxy_protocol,json=proxyProtocol,proto3,enum=wye.push.v1.ProxyProtocolVersion" json:"proxy_protocol,omitempty"`
@@ -2904,8 +2904,10 @@ func (x *Balancing) GetIgnoreZones() bool {
 
 // FailureAccrual takes endpoints out that fail.
 type FailureAccrual struct {
-	state               protoimpl.MessageState `protogen:"open.v1"`
-	ConsecutiveFailures uint32                 `protobuf:"varint,1,opt,name=consecutive_failures,json=consecutiveFailures,proto3" json:"consecutive_failures,omitempty"` // failed connects and early closes in a row; above 0
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Failed connects, or early closes, in a row. 0: endpoints are never taken out.
+	// 5 where the message is not there.
+	ConsecutiveFailures uint32 `protobuf:"varint,1,opt,name=consecutive_failures,json=consecutiveFailures,proto3" json:"consecutive_failures,omitempty"`
 	// Time that an endpoint is out, doubled with each probe that fails, jittered.
 	MinPenalty *durationpb.Duration `protobuf:"bytes,2,opt,name=min_penalty,json=minPenalty,proto3" json:"min_penalty,omitempty"` // unset: 1s
 	MaxPenalty *durationpb.Duration `protobuf:"bytes,3,opt,name=max_penalty,json=maxPenalty,proto3" json:"max_penalty,omitempty"` // unset: 60s
