@@ -327,7 +327,9 @@ func TestARefusedListenerKeepsItsPort(t *testing.T) {
 
 // FuzzBuild holds what listeners rely on against any config.
 func FuzzBuild(f *testing.F) {
-	for _, config := range []*pushv1.Config{good(), {}, {Retained: []string{"ns/one"}}} {
+	for _, config := range []*pushv1.Config{
+		good(), {}, {Retained: []string{"ns/one"}}, balanced(&pushv1.Balancing{Policy: 2, SlowStart: durationpb.New(time.Minute)}, endpoints(1, 2)...),
+	} {
 		data, err := proto.Marshal(config)
 		if err != nil {
 			f.Fatal(err)
