@@ -51,7 +51,10 @@ func trusted(t *linkerdtcp.ClientTLS) files.Bundle {
 // settings puts on the wire how endpoints are reached; nil: as by default. Bundles go by
 // the names of their files.
 func settings(b linkerdtcp.Backends) *pushv1.PoolSettings {
-	s := &pushv1.PoolSettings{ProxyProtocol: pushv1.ProxyProtocolVersion(b.ProxyProtocol)}
+	s := &pushv1.PoolSettings{
+		ProxyProtocol:  pushv1.ProxyProtocolVersion(b.ProxyProtocol),
+		FailureAccrual: failureAccrual(b.FailFast),
+	}
 	if b.TLS != nil {
 		s.Tls = &pushv1.ClientTLS{ServerName: b.TLS.DNSName, TrustBundles: []string{trusted(b.TLS).Name()}}
 	}

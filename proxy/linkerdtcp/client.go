@@ -20,7 +20,17 @@ type client struct {
 	congestion string        // empty: not given
 	tls        *ClientTLS    // nil: not given
 	proxy      int64         // version of the PROXY protocol; 0: not given
+	failures   int64         // of failFast; -1: not given
+	penalty    int64         // of failFast, in seconds; -1: not given
 }
+
+// Defaults and limits of failFast. A penalty is at most a day.
+const (
+	defaultFailures = 5
+	defaultPenalty  = 60
+	maxFailures     = 1<<16 - 1
+	maxPenalty      = 24 * 60 * 60
+)
 
 // clients of a router, in order.
 type clients []client
@@ -66,6 +76,23 @@ func (c clients) proxyProtocol(name dtab.Path) (version int) {
 	return version
 }
 
+// failFast to a destination, as attempt.
+func (c clients) failFast(name dtab.Path) FailFast {
+	failures, penalty := int64(defaultFailures), int64(defaultPenalty)
+	for _, client := range c {
+		if !name.HasPrefix(client.prefix) {
+			continue
+		}
+		if client.failures >= 0 {
+			failures = client.failures
+		}
+		if client.penalty >= 0 {
+			penalty = client.penalty
+		}
+	}
+	return FailFast{Failures: int(max(failures, 1)), Penalty: time.Duration(penalty) * time.Second}
+}
+
 func (r *reader) client(n *yaml.Node) clients {
 	switch kind, at := r.Kind(n, "client"); kind {
 	case kindGlobal:
@@ -97,7 +124,7 @@ func (r *reader) static(n *yaml.Node) (all clients) {
 
 // connecting reads how connections are made, besides what more there is to know.
 func (r *reader) connecting(n *yaml.Node, what string, more document.Field) client {
-	var c client
+	c := client{failures: -1, penalty: -1}
 	var idle int64
 	found := r.Fields(n, what,
 		more,
@@ -107,7 +134,7 @@ func (r *reader) connecting(n *yaml.Node, what string, more document.Field) clie
 		document.Field{Key: "proxyProtocol", Read: r.Whole(&c.proxy, "proxyProtocol", 1, 2)},
 		document.Field{Key: "minConnections", Read: r.Whole(&idle, "minConnections", 0, math.MaxInt32)},
 		document.Field{Key: "maxWaiters", Read: r.Whole(new(int64), "maxWaiters", 0, math.MaxInt32)},
-		document.Field{Key: "failFast", Read: r.failFast},
+		document.Field{Key: "failFast", Read: func(n *yaml.Node) { r.failFast(&c, n) }},
 	)
 	if more.Key == "prefix" {
 		r.Need(n, found, what, "prefix")
@@ -118,15 +145,12 @@ func (r *reader) connecting(n *yaml.Node, what string, more document.Field) clie
 	if at, ok := found["maxWaiters"]; ok {
 		r.Warn(at, "maxWaiters is not offered: who waits for a connection counts in the server's maxConcurrency")
 	}
-	if at, ok := found["failFast"]; ok {
-		r.Warn(at, "failFast is not offered: an endpoint that cannot be reached is passed over for another one, and tried again with the next connection")
-	}
 	return c
 }
 
-func (r *reader) failFast(n *yaml.Node) {
+func (r *reader) failFast(c *client, n *yaml.Node) {
 	r.Fields(n, "failFast",
-		document.Field{Key: "maxConsecutiveFailures", Read: r.noEffect("maxConsecutiveFailures")},
-		document.Field{Key: "failurePenaltySecs", Read: r.noEffect("failurePenaltySecs")},
+		document.Field{Key: "maxConsecutiveFailures", Read: r.Whole(&c.failures, "maxConsecutiveFailures", 0, maxFailures)},
+		document.Field{Key: "failurePenaltySecs", Read: r.Whole(&c.penalty, "failurePenaltySecs", 0, maxPenalty)},
 	)
 }

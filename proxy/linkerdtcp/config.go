@@ -58,6 +58,13 @@ type Server struct {
 type Backends struct {
 	TLS           *ClientTLS // nil: in the clear
 	ProxyProtocol int        // version of the header that tells of the client; 0: none
+	FailFast      FailFast
+}
+
+// FailFast says when an endpoint that cannot be reached gets no connections.
+type FailFast struct {
+	Failures int           // failures to connect in a row, above 0
+	Penalty  time.Duration // that it gets none for; 0: it always gets some
 }
 
 // ClientTLS says how TLS to endpoints is done.

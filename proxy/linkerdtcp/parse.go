@@ -139,7 +139,7 @@ func (r *reader) router(n *yaml.Node) {
 		server := r.server(n)
 		server.AttemptTimeout = clients.attempt(server.DstName)
 		server.Congestion.Backends = clients.congestionControl(server.DstName)
-		server.Backends = Backends{TLS: clients.tls(server.DstName), ProxyProtocol: clients.proxyProtocol(server.DstName)}
+		server.Backends = Backends{TLS: clients.tls(server.DstName), ProxyProtocol: clients.proxyProtocol(server.DstName), FailFast: clients.failFast(server.DstName)}
 		router.Servers = append(router.Servers, server)
 	}
 	r.config.Routers = append(r.config.Routers, router)

@@ -150,6 +150,25 @@ func TestConfigurationsAreRead(t *testing.T) {
 				{Address: at("127.0.0.1:3"), DstName: dtab.Path{"x"}, MaxConnections: 100000},
 			}}},
 		}},
+		{"failing fast", `{"routers": [{"label": "a", "dtab": "",
+			"servers": [{"port": 1, "dstName": "/svc/a"}, {"port": 2, "dstName": "/svc/b"}, {"port": 3, "dstName": "/x"}],
+			"client": {"kind": "io.l5d.static", "configs": [
+				{"prefix": "/svc", "failFast": {"maxConsecutiveFailures": 3, "failurePenaltySecs": 7}},
+				{"prefix": "/svc/a", "failFast": {"failurePenaltySecs": 0}},
+				{"prefix": "/svc/b", "failFast": {"maxConsecutiveFailures": 0}}]}}]}`, linkerdtcp.Config{
+			Admin: at("127.0.0.1:9989"), Grace: 10 * time.Second,
+			Routers: []linkerdtcp.Router{{Label: "a", Servers: []linkerdtcp.Server{
+				{
+					Address: at("127.0.0.1:1"), DstName: dtab.Path{"svc", "a"}, MaxConnections: 100000,
+					Backends: linkerdtcp.Backends{FailFast: linkerdtcp.FailFast{Failures: 3}},
+				},
+				{
+					Address: at("127.0.0.1:2"), DstName: dtab.Path{"svc", "b"}, MaxConnections: 100000,
+					Backends: linkerdtcp.Backends{FailFast: linkerdtcp.FailFast{Failures: 1, Penalty: 7 * time.Second}},
+				},
+				{Address: at("127.0.0.1:3"), DstName: dtab.Path{"x"}, MaxConnections: 100000},
+			}}},
+		}},
 		{"TLS of clients", tlsServer, linkerdtcp.Config{
 			Admin: at("127.0.0.1:9989"), Grace: 10 * time.Second,
 			Routers: []linkerdtcp.Router{{Label: "a", Servers: []linkerdtcp.Server{{
@@ -171,6 +190,13 @@ func TestConfigurationsAreRead(t *testing.T) {
 		if err != nil || len(warnings) > 0 {
 			t.Errorf("%s: %v, warnings %v", c.reason, err, warnings)
 			continue
+		}
+		for _, router := range c.want.Routers {
+			for i := range router.Servers {
+				if fast := &router.Servers[i].Backends.FailFast; *fast == (linkerdtcp.FailFast{}) {
+					*fast = linkerdtcp.FailFast{Failures: 5, Penalty: time.Minute}
+				}
+			}
 		}
 		compare := []cmp.Option{
 			cmp.Comparer(func(a, b netip.AddrPort) bool { return a == b }),
@@ -315,7 +341,6 @@ func TestWhatIsDoneInAnotherWayIsAWarning(t *testing.T) {
 		"f:1:1: namers are for routers with interpreter default, and there are none",
 		"f:8:5: minConnections is not offered: each client's connection opens one of its own, and none is kept ready",
 		"f:9:5: maxWaiters is not offered: who waits for a connection counts in the server's maxConcurrency",
-		"f:10:5: failFast is not offered: an endpoint that cannot be reached is passed over for another one, and tried again with the next connection",
 	}
 	if diff := cmp.Diff(want, warnings); diff != "" || err != nil {
 		t.Errorf("%v (-want +got):\n%s", err, diff)

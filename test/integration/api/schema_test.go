@@ -48,6 +48,7 @@ var bounds = map[string][]bound{
 		hostnameBounds,
 		balancingBounds,
 		reachBounds(),
+		healthBounds(),
 	),
 	"ProxyFleet": slices.Concat(proxyFleetBounds, listenerLimitBounds(), proxyProtocolBounds),
 }
