@@ -146,6 +146,10 @@ func TestAgainstAPIServer(t *testing.T) {
 	c.do(c.Update(ctx, endpoints))
 	c.expect("bound 10.0.0.2:8080@n1", "default", "admin", "redis")
 
+	endpoints.Endpoints[1].Hints = &discoveryv1.EndpointHints{ForZones: []discoveryv1.ForZone{{Name: "north"}}}
+	c.do(c.Update(ctx, endpoints))
+	c.expect("bound 10.0.0.2:8080@n1[north]", "default", "admin", "redis")
+
 	service.Spec.Ports = service.Spec.Ports[:1]
 	c.do(c.Update(ctx, service))
 	c.expect("neg", "default", "80", "redis")
