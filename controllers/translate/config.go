@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/durationpb"
@@ -53,6 +54,7 @@ func (t *translation) config(drafts []*draft) *pushv1.Config {
 	c.Listeners = valuesByKey(listeners)
 	c.Pools = valuesByKey(pools)
 	t.limit(c)
+	addMaterials(c, drafts)
 	return c
 }
 
@@ -73,6 +75,7 @@ func valuesByKey[V any](m map[string]V) []V {
 }
 
 func wireRoute(name string, b Bound, congestionControl string) *pushv1.Route {
+	namespace, _, _ := strings.Cut(name, "/")
 	r := &pushv1.Route{
 		Name:              name,
 		Listener:          fmt.Sprintf("tcp/%d", b.Spec.Port),
@@ -82,6 +85,7 @@ func wireRoute(name string, b Bound, congestionControl string) *pushv1.Route {
 		CongestionControl: congestionControl,
 		Limits:            wireLimits(b.Spec.Limits),
 		Access:            wireAccess(b.Spec.Access),
+		Tls:               wireTLS(namespace, b),
 	}
 	if b.Spec.OnUnavailable == v1alpha1.OnUnavailableRedistribute {
 		r.OnUnavailable = pushv1.OnUnavailable_ON_UNAVAILABLE_REDISTRIBUTE

@@ -4,6 +4,8 @@
 package translate
 
 import (
+	"bytes"
+	"crypto/sha256"
 	"flag"
 	"fmt"
 	"net/netip"
@@ -11,10 +13,12 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/tools/txtar"
 	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/yaml"
 
@@ -26,8 +30,8 @@ import (
 var update = flag.Bool("update", false, "write the results into testdata")
 
 // TestGolden runs each archive of testdata. An archive is a story: its files set
-// the inputs (fleet.yaml, routes.yaml, dtabs.yaml, namespaces.yaml, names.yaml, proxies.yaml),
-// and each config.yaml and verdicts.yaml is what they translate to at that
+// the inputs (fleet.yaml, routes.yaml, dtabs.yaml, namespaces.yaml, names.yaml, proxies.yaml,
+// materials.yaml, now), and each config.yaml and verdicts.yaml is what they translate to at that
 // place. What is not set again stays as it was. A file called "restart" makes the
 // translation forget the last good forms, as a controller that starts does.
 func TestGolden(t *testing.T) {
@@ -84,6 +88,8 @@ type inputs struct {
 	namespaces map[string]map[string]string
 	names      []nameState
 	proxies    int
+	materials  []materialState
+	now        time.Time
 	previous   map[types.NamespacedName]Bound
 	result     Result
 }
@@ -126,6 +132,11 @@ func (in *inputs) set(t *testing.T, f *txtar.File) {
 		err = yaml.UnmarshalStrict(f.Data, &in.names)
 	case "proxies.yaml":
 		err = yaml.UnmarshalStrict(f.Data, &in.proxies)
+	case "materials.yaml":
+		in.materials = nil
+		err = yaml.UnmarshalStrict(f.Data, &in.materials)
+	case "now":
+		in.now, err = time.Parse(time.RFC3339, strings.TrimSpace(string(f.Data)))
 	case "restart":
 		in.previous = nil
 	default:
@@ -140,8 +151,13 @@ func (in *inputs) snapshot(t *testing.T) Snapshot {
 	t.Helper()
 	s := Snapshot{
 		Fleet: in.fleet, Routes: in.routes, NamespaceLabels: in.namespaces, Previous: in.previous, Proxies: in.proxies,
-		Dtabs: map[types.NamespacedName]*v1alpha1.Dtab{},
+		Dtabs: map[types.NamespacedName]*v1alpha1.Dtab{}, Now: in.now,
 	}
+	known := materials{}
+	for _, m := range in.materials {
+		known[parseRef(m.Ref)] = m.material(t)
+	}
+	s.Materials = known
 	for _, d := range in.dtabs {
 		s.Dtabs[types.NamespacedName{Namespace: d.Namespace, Name: d.Name}] = d
 	}
@@ -151,6 +167,40 @@ func (in *inputs) snapshot(t *testing.T) Snapshot {
 	}
 	s.Names = states
 	return s
+}
+
+// materialState is the state of a Secret or ConfigMap. Those that are not listed are awaited.
+type materialState struct {
+	Ref    string `json:"ref"`
+	Absent bool   `json:"absent,omitempty"`
+	Denied bool   `json:"denied,omitempty"`
+	Type   string `json:"type,omitempty"`
+	// Data is names of files in testdata/certificates, or else texts.
+	Data map[string]string `json:"data,omitempty"`
+}
+
+func (m materialState) material(t *testing.T) *Material {
+	t.Helper()
+	state := &Material{Absent: m.Absent, Denied: m.Denied, Type: m.Type, Data: map[string][]byte{}}
+	for key, text := range m.Data {
+		state.Data[key] = []byte(text)
+		if strings.HasSuffix(text, ".crt") || strings.HasSuffix(text, ".key") {
+			data, err := os.ReadFile(filepath.Join("testdata", "certificates", text))
+			if err != nil {
+				t.Fatal(err)
+			}
+			state.Data[key] = data
+		}
+	}
+	return state
+}
+
+// materials is a frozen view of them.
+type materials map[Ref]*Material
+
+func (m materials) Material(ref Ref) (*Material, bool) {
+	state, ok := m[ref]
+	return state, ok
 }
 
 func (n nameState) state(t *testing.T) namer.State {
@@ -200,9 +250,18 @@ func state(id string, addr namer.Addr) namer.State {
 }
 
 // configText is a config for reading. (The text forms of protobuf itself are not stable.)
+// In place of certificates and keys it has a few digits of their hash.
 func configText(t *testing.T, r Result) []byte {
 	t.Helper()
-	json, err := protojson.Marshal(r.Config)
+	config := proto.CloneOf(r.Config)
+	digest := func(parts ...[]byte) string { return fmt.Sprintf(" %.4x", sha256.Sum256(bytes.Join(parts, nil))) }
+	for _, i := range config.Identities {
+		i.Name, i.Chain, i.Key = i.Name+digest(i.Chain, i.Key), nil, nil
+	}
+	for _, b := range config.TrustBundles {
+		b.Name, b.Certificates = b.Name+digest(b.Certificates), nil
+	}
+	json, err := protojson.Marshal(config)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -231,11 +290,19 @@ func verdictsText(t *testing.T, r Result) []byte {
 		Verdicts []verdict `json:"verdicts"`
 		Ports    []int32   `json:"ports"`
 		Looked   []string  `json:"looked"`
+		Needed   []string  `json:"needed,omitempty"`
+		Expires  string    `json:"expires,omitempty"`
 		Pending  bool      `json:"pending"`
 	}
 	out.Ports, out.Pending = r.Ports, r.Pending
 	for _, p := range r.Looked {
 		out.Looked = append(out.Looked, p.String())
+	}
+	for _, ref := range r.Needed {
+		out.Needed = append(out.Needed, ref.String())
+	}
+	if !r.Expires.IsZero() {
+		out.Expires = r.Expires.UTC().Format(time.RFC3339)
 	}
 	for _, v := range r.Verdicts {
 		one := verdict{

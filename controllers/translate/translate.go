@@ -7,7 +7,9 @@ package translate
 
 import (
 	"cmp"
+	"maps"
 	"slices"
+	"time"
 
 	"k8s.io/apimachinery/pkg/types"
 
@@ -33,6 +35,10 @@ type Snapshot struct {
 	// Proxies of the fleet that run, among which what is allowed to all of them
 	// together is divided. 0 counts as 1.
 	Proxies int
+	// Materials are the Secrets and ConfigMaps with certificates; nil: none is known yet.
+	Materials Materials
+	// Now is held against the ends of certificates.
+	Now time.Time
 	// Previous are the bound forms that the last translation of this fleet found good.
 	Previous map[types.NamespacedName]Bound // route -> form
 }
@@ -56,6 +62,8 @@ type Bound struct {
 	// backend, in the order of the spec.
 	Tree dtab.Tree[Arm]
 	Spec v1alpha1.TCPRouteSpec // that it was made from, with backends that lead somewhere alone
+	// Materials that it needs, all of them good.
+	Materials map[Ref]*Material
 }
 
 // Serving says what the published config holds for a route.
@@ -129,6 +137,12 @@ type Result struct {
 	// has to be watched for the result to stay right, and so that alternatives
 	// which are not taken now are known when they are.
 	Looked []dtab.Path
+	// Needed are the Secrets and ConfigMaps that the translation asked for, sorted.
+	Needed []Ref
+	// Terminates tells whether Config ends the TLS of clients anywhere.
+	Terminates bool
+	// Expires is when the first certificate in Config expires that has not yet; zero: none.
+	Expires time.Time
 	// Bound are the forms in Config, to be the Previous of the next translation.
 	Bound map[types.NamespacedName]Bound
 	// Pending tells whether an answer is awaited that a route waits for.
@@ -142,6 +156,7 @@ func Fleet(s Snapshot) Result {
 		names:    &lookups{names: s.Names, looked: map[string]dtab.Path{}},
 		tables:   map[types.NamespacedName]*table{},
 		empty:    &table{table: dtab.NewTable(nil)},
+		needed:   map[Ref]bool{},
 	}
 	// 1. Each route by itself.
 	drafts := make([]*draft, 0, len(s.Routes))
@@ -161,6 +176,8 @@ type translation struct {
 	names    *lookups
 	tables   map[types.NamespacedName]*table // Dtab -> what it says, read once; nil for none
 	empty    *table                          // for names that no Dtab is needed for
+	needed   map[Ref]bool                    // Secrets and ConfigMaps asked for
+	expires  time.Time                       // as in Result
 }
 
 // draft is a route on its way through a translation.
@@ -207,6 +224,15 @@ func (t *translation) judge(r *v1alpha1.TCPRoute) *draft {
 		t.fallBack(d)
 		return d
 	}
+	expired, wrong := t.secure(r.Namespace, form)
+	if wrong != nil {
+		d.verdict.Resolved = *wrong
+		t.fallBack(d)
+		return d
+	}
+	if expired != "" {
+		d.verdict.Resolved.Message += "; " + expired
+	}
 	d.serve(ServesNewest, form, &r.Spec)
 	return d
 }
@@ -222,6 +248,7 @@ func (t *translation) fallBack(d *draft) {
 	r := d.verdict.Route
 	switch {
 	case ok && t.awaited(previous.Tree) == nil:
+		previous = t.renewed(r.Namespace, previous)
 		d.serve(ServesLastGood, &previous, &previous.Spec)
 	case ok:
 		d.serve(ServesRetained, nil, &previous.Spec)
@@ -246,6 +273,8 @@ func (t *translation) result(drafts []*draft) Result {
 	slices.Sort(res.Ports)
 	res.Ports = slices.Compact(res.Ports)
 	res.Looked, res.Pending = t.names.sorted(), t.names.pending
+	res.Needed = slices.SortedFunc(maps.Keys(t.needed), compareRefs)
+	res.Terminates, res.Expires = terminates(res.Config), t.expires
 	return res
 }
 

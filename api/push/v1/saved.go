@@ -37,10 +37,10 @@ var (
 	ErrChecksum = errors.New("the checksum of the saved config does not match: it is damaged or was cut short")
 )
 
-// EncodeSaved writes the config of a fleet, "NAMESPACE/NAME", as a saved config.
-// Equal configs give equal bytes in one version of the program.
+// EncodeSaved writes the config of a fleet, "NAMESPACE/NAME", as a saved config, without
+// the keys in it. Equal configs give equal bytes in one version of the program.
 func EncodeSaved(fleet string, config *Config) ([]byte, error) {
-	message, err := proto.MarshalOptions{Deterministic: true}.Marshal(config)
+	message, err := proto.MarshalOptions{Deterministic: true}.Marshal(config.SavedPart())
 	switch {
 	case err != nil:
 		return nil, fmt.Errorf("encode config %d of fleet %s: %w", config.GetGeneration(), fleet, err)
