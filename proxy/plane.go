@@ -20,6 +20,7 @@ type plane struct {
 	set     *listener.Set
 	checks  *health.Checker
 	builder plan.Builder // its Now is guarded by mu
+	keys    *keyring     // nil: they come from elsewhere
 
 	mu      sync.Mutex
 	serving *plan.Plan        // guarded by mu; nil before the first config
@@ -31,8 +32,10 @@ type plane struct {
 func (p *plane) Install(config *pushv1.Config) []*pushv1.Refusal {
 	p.mu.Lock()
 	p.builder.Now = time.Now()
+	unusable := p.keys.Put(config)
 	next, invalid := p.builder.Build(config, p.serving)
-	p.serving, p.invalid = next, invalid
+	p.keys.Settle(config, p.serving, next)
+	p.serving, p.invalid = next, append(invalid, unusable...)
 	p.mu.Unlock()
 	p.set.Install(next)
 	p.checks.Follow(next)

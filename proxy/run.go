@@ -162,15 +162,20 @@ func newServer(o Options, end func()) (*server, error) {
 	s.checks = health.New(health.Options{Reach: reach, Log: o.Log})
 	identities := &tlsconf.Store{}
 	s.registry.MustRegister(identities.Collector())
+	plane := &plane{
+		set: s.set, checks: s.checks, tally: tally{metrics: counted},
+		builder: plan.Builder{Identities: identities, Zone: o.Zone, Tell: tellOf(o.Log)},
+	}
 	source := o.Source
 	if source == nil {
 		source = pushed(o.Config)
+		plane.keys = &keyring{store: identities, log: o.Log}
 	}
 	if o.Zone != "" {
 		o.Log.Info("endpoints of this zone go first, where they have zones", "zone", o.Zone)
 	}
 	s.source = source(Host{
-		Plane:      &plane{set: s.set, checks: s.checks, builder: plan.Builder{Identities: identities, Zone: o.Zone, Tell: tellOf(o.Log)}, tally: tally{metrics: counted}},
+		Plane:      plane,
 		Identities: identities,
 		Metrics:    s.registry,
 		Draining:   s.draining.Load,

@@ -98,8 +98,8 @@ func (b *Book) Publish(fleet types.NamespacedName, config *pushv1.Config) (gener
 	return next.generation
 }
 
-// Config gives the newest config of a fleet, nil when nothing is published. It is
-// shared and must not be changed.
+// Config gives the newest config of a fleet, without the keys in it, nil when nothing
+// is published. It is shared and must not be changed.
 func (b *Book) Config(fleet types.NamespacedName) *pushv1.Config {
 	newest, _ := b.views(fleet)
 	if newest == nil {
@@ -112,6 +112,8 @@ func (b *Book) Config(fleet types.NamespacedName) *pushv1.Config {
 		Routes:     full.GetRoutes(),
 		Pools:      full.GetPools(),
 		Retained:   full.GetRetained(),
+
+		TrustBundles: full.GetTrustBundles(),
 	}
 }
 

@@ -17,21 +17,24 @@ import (
 //  1. nothing was confirmed in the session (base is nil);
 //  2. the retained routes are not the same: what the proxy holds of a route that
 //     is no longer retained is not known here, so only a full update removes it;
-//  3. a listener or pool goes while routes are retained: a retained route may
-//     need it, and "remove" would be obeyed where "not listed" is weighed.
+//  3. something else than a route goes while routes are retained: a retained route
+//     may need it, and "remove" would be obeyed where "not listed" is weighed.
 func difference(base, next *edition) *pushv1.Update {
 	if base == nil || !slices.Equal(base.retained, next.retained) {
 		return next.full()
 	}
 	u := &pushv1.Update{Generation: next.generation}
-	var listeners, routes, pools []*pushv1.ResourceName
+	var listeners, routes, pools, identities, bundles []*pushv1.ResourceName
 	u.Listeners, listeners = compare(base.listeners, next.listeners, pushv1.ResourceKind_RESOURCE_KIND_LISTENER)
 	u.Routes, routes = compare(base.routes, next.routes, pushv1.ResourceKind_RESOURCE_KIND_ROUTE)
 	u.Pools, pools = compare(base.pools, next.pools, pushv1.ResourceKind_RESOURCE_KIND_POOL)
-	if len(next.retained) > 0 && len(listeners)+len(pools) > 0 {
+	u.Identities, identities = compare(base.identities, next.identities, pushv1.ResourceKind_RESOURCE_KIND_IDENTITY)
+	u.TrustBundles, bundles = compare(base.bundles, next.bundles, pushv1.ResourceKind_RESOURCE_KIND_TRUST_BUNDLE)
+	u.TicketKeys = next.tickets.since(base.tickets)
+	if len(next.retained) > 0 && len(listeners)+len(pools)+len(identities)+len(bundles) > 0 {
 		return next.full()
 	}
-	u.Removed = slices.Concat(listeners, routes, pools)
+	u.Removed = slices.Concat(listeners, routes, pools, identities, bundles)
 	return u
 }
 
@@ -41,6 +44,9 @@ func (e *edition) full() *pushv1.Update {
 	u.Listeners, _ = compare(nil, e.listeners, pushv1.ResourceKind_RESOURCE_KIND_LISTENER)
 	u.Routes, _ = compare(nil, e.routes, pushv1.ResourceKind_RESOURCE_KIND_ROUTE)
 	u.Pools, _ = compare(nil, e.pools, pushv1.ResourceKind_RESOURCE_KIND_POOL)
+	u.Identities, _ = compare(nil, e.identities, pushv1.ResourceKind_RESOURCE_KIND_IDENTITY)
+	u.TrustBundles, _ = compare(nil, e.bundles, pushv1.ResourceKind_RESOURCE_KIND_TRUST_BUNDLE)
+	u.TicketKeys = e.tickets.since(nil)
 	return u
 }
 

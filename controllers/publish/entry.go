@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"google.golang.org/protobuf/proto"
+
+	pushv1 "github.com/wye-dev/wye/api/push/v1"
 )
 
 // entry is one resource of an edition. Entries are sorted by name, without
@@ -90,4 +92,27 @@ func search[M named](entries []*entry[M], name string) (int, bool) {
 	return slices.BinarySearchFunc(entries, name, func(e *entry[M], name string) int {
 		return strings.Compare(e.message.GetName(), name)
 	})
+}
+
+// tickets are the ticket keys of an edition.
+type tickets struct {
+	message *pushv1.TicketKeys
+	sum     [sha256.Size]byte
+}
+
+func newTickets(message *pushv1.TicketKeys) *tickets {
+	if len(message.GetKeys()) == 0 {
+		return nil
+	}
+	// Keys are bytes, so this cannot fail.
+	text, _ := proto.MarshalOptions{Deterministic: true}.Marshal(message)
+	return &tickets{message: message, sum: sha256.Sum256(text)}
+}
+
+// since is what has to be said to who has base; nil for nothing.
+func (t *tickets) since(base *tickets) *pushv1.TicketKeys {
+	if t == nil || base != nil && base.sum == t.sum {
+		return nil
+	}
+	return t.message
 }

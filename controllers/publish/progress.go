@@ -24,8 +24,8 @@ type Progress struct {
 // never knew the form has neither hash nor Since: whatever a proxy has is right.
 type Route struct {
 	Hash string
-	// Since is the generation in which the route, its listener or one of its
-	// pools changed last.
+	// Since is the generation in which the route, its listener, one of its pools or a
+	// certificate that one of these needs changed last.
 	Since uint64
 }
 
@@ -37,8 +37,8 @@ type Proxy struct {
 	// confirmed in this session only: generations of another controller's
 	// time, or of a fleet of the same name, say nothing about this config.
 	Acked uint64
-	// Refused are the refusals that stand, by route name: a refused listener
-	// or pool counts for each route that needs it.
+	// Refused are the refusals that stand, by route name: a refused resource of
+	// another kind counts for each route that needs it.
 	Refused map[string]*pushv1.Refusal
 }
 
@@ -76,15 +76,15 @@ func (b *Book) views(fleet types.NamespacedName) (*edition, []view) {
 }
 
 // refusedRoutes maps each route of an edition that a proxy does not serve to the
-// refusal that explains it: its own, or else its listener's, or else its first
-// refused pool's. A retained route of unknown form has only its own.
+// refusal that explains it: its own, or else its listener's, or else that of the first
+// of its pools and certificates. A retained route of unknown form has only its own.
 func refusedRoutes(e *edition, refused map[resource]*pushv1.Refusal) map[string]*pushv1.Refusal {
 	if e == nil || len(refused) == 0 {
 		return nil
 	}
 	routes := map[string]*pushv1.Refusal{} // route name -> refusal
 	for _, entry := range e.routes {
-		for _, need := range needs(entry.message) {
+		for _, need := range e.needs(entry.message) {
 			if refusal := refused[need]; refusal != nil {
 				routes[entry.message.GetName()] = refusal
 				break

@@ -13,7 +13,7 @@ import (
 	pushv1 "github.com/wye-dev/wye/api/push/v1"
 )
 
-// fileMode is that of a saved config, which will hold the private keys of routes.
+// fileMode is that of a saved config. It holds no keys, but it is nobody else's business.
 const fileMode = 0o600
 
 // load reads the saved config of a fleet. The error is fs.ErrNotExist when there is none.

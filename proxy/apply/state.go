@@ -4,7 +4,9 @@
 package apply
 
 import (
+	"cmp"
 	"errors"
+	"iter"
 	"maps"
 	"slices"
 
@@ -44,10 +46,13 @@ func (s state) Next(u *pushv1.Update) (state, error) {
 		retained = without(retained, u.GetRemoved())
 	}
 	stated.Put(u.GetListeners(), u.GetRoutes(), u.GetPools())
+	stated.PutMaterials(u.GetIdentities(), u.GetTrustBundles())
 
 	all := stated.Clone()
 	kept := all.Keep(index(s.config), retained)
-	return state{stated: stated, config: all.Config(u.GetGeneration(), kept)}, nil
+	config := all.Config(u.GetGeneration(), kept)
+	config.TicketKeys = cmp.Or(u.GetTicketKeys(), s.config.GetTicketKeys())
+	return state{stated: stated, config: config}, nil
 }
 
 // lastGood is the config to come back to after a restart: config, but with the
@@ -70,12 +75,19 @@ func lastGood(config, good *pushv1.Config, refused []*pushv1.Refusal) *pushv1.Co
 			restore(all.listeners, old.listeners, name)
 		case pushv1.ResourceKind_RESOURCE_KIND_POOL:
 			restore(all.pools, old.pools, name)
+			all.restoreMaterials(old, old.pools[name].Materials())
+		case pushv1.ResourceKind_RESOURCE_KIND_IDENTITY:
+			restore(all.identities, old.identities, name)
+		case pushv1.ResourceKind_RESOURCE_KIND_TRUST_BUNDLE:
+			restore(all.bundles, old.bundles, name)
 		case pushv1.ResourceKind_RESOURCE_KIND_ROUTE:
 			routes = append(routes, name)
 		}
 	}
 	all.Keep(old, routes)
-	return all.Config(config.GetGeneration(), config.GetRetained())
+	next := all.Config(config.GetGeneration(), config.GetRetained())
+	next.TicketKeys = config.GetTicketKeys()
+	return next
 }
 
 // without drops the routes that removed names from retained.
@@ -95,13 +107,18 @@ type contents struct {
 	listeners map[string]*pushv1.Listener // name -> listener
 	routes    map[string]*pushv1.Route    // name -> route
 	pools     map[string]*pushv1.Pool     // name -> pool
+
+	identities map[string]*pushv1.Identity    // name -> identity
+	bundles    map[string]*pushv1.TrustBundle // name -> trust bundle
 }
 
 func newContents() *contents {
 	return &contents{
-		listeners: map[string]*pushv1.Listener{},
-		routes:    map[string]*pushv1.Route{},
-		pools:     map[string]*pushv1.Pool{},
+		listeners:  map[string]*pushv1.Listener{},
+		routes:     map[string]*pushv1.Route{},
+		pools:      map[string]*pushv1.Pool{},
+		identities: map[string]*pushv1.Identity{},
+		bundles:    map[string]*pushv1.TrustBundle{},
 	}
 }
 
@@ -109,12 +126,16 @@ func newContents() *contents {
 func index(config *pushv1.Config) *contents {
 	c := newContents()
 	c.Put(config.GetListeners(), config.GetRoutes(), config.GetPools())
+	c.PutMaterials(config.GetIdentities(), config.GetTrustBundles())
 	return c
 }
 
 // Clone copies the maps.
 func (c *contents) Clone() *contents {
-	return &contents{listeners: maps.Clone(c.listeners), routes: maps.Clone(c.routes), pools: maps.Clone(c.pools)}
+	return &contents{
+		listeners: maps.Clone(c.listeners), routes: maps.Clone(c.routes), pools: maps.Clone(c.pools),
+		identities: maps.Clone(c.identities), bundles: maps.Clone(c.bundles),
+	}
 }
 
 // Put adds or replaces resources. Of two with one name the later stays.
@@ -130,6 +151,16 @@ func (c *contents) Put(listeners []*pushv1.Listener, routes []*pushv1.Route, poo
 	}
 }
 
+// PutMaterials does the same for identities and trust bundles.
+func (c *contents) PutMaterials(identities []*pushv1.Identity, bundles []*pushv1.TrustBundle) {
+	for _, i := range identities {
+		c.identities[i.GetName()] = i
+	}
+	for _, b := range bundles {
+		c.bundles[b.GetName()] = b
+	}
+}
+
 // Remove drops resources. One that is not there, or of a kind not known here, is
 // passed over: there is nothing of it to drop.
 func (c *contents) Remove(names []*pushv1.ResourceName) {
@@ -141,11 +172,15 @@ func (c *contents) Remove(names []*pushv1.ResourceName) {
 			delete(c.routes, n.GetName())
 		case pushv1.ResourceKind_RESOURCE_KIND_POOL:
 			delete(c.pools, n.GetName())
+		case pushv1.ResourceKind_RESOURCE_KIND_IDENTITY:
+			delete(c.identities, n.GetName())
+		case pushv1.ResourceKind_RESOURCE_KIND_TRUST_BUNDLE:
+			delete(c.bundles, n.GetName())
 		}
 	}
 }
 
-// Keep fills in the named routes as old has them, with their listener and pools.
+// Keep fills in the named routes as old has them, with all that they need.
 // What c has itself is newer and stays. It returns the routes filled in, sorted.
 func (c *contents) Keep(old *contents, routes []string) (kept []string) {
 	for _, name := range routes {
@@ -156,12 +191,25 @@ func (c *contents) Keep(old *contents, routes []string) (kept []string) {
 		kept = append(kept, name)
 		c.routes[name] = route
 		restore(c.listeners, old.listeners, route.GetListener())
+		c.restoreMaterials(old, route.Materials())
 		for pool := range poolsOf(route.GetTree()) {
 			restore(c.pools, old.pools, pool)
+			c.restoreMaterials(old, c.pools[pool].Materials())
 		}
 	}
 	slices.Sort(kept)
 	return kept
+}
+
+// restoreMaterials fills in identities and trust bundles as old has them.
+func (c *contents) restoreMaterials(old *contents, names iter.Seq2[pushv1.ResourceKind, string]) {
+	for kind, name := range names {
+		if kind == pushv1.ResourceKind_RESOURCE_KIND_IDENTITY {
+			restore(c.identities, old.identities, name)
+		} else {
+			restore(c.bundles, old.bundles, name)
+		}
+	}
 }
 
 // restore puts name as it is in old into resources, unless it is there.
@@ -179,6 +227,9 @@ func (c *contents) Config(generation uint64, retained []string) *pushv1.Config {
 		Routes:     sorted(c.routes),
 		Pools:      sorted(c.pools),
 		Retained:   retained,
+
+		Identities:   sorted(c.identities),
+		TrustBundles: sorted(c.bundles),
 	}
 }
 

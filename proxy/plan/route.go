@@ -44,7 +44,7 @@ func (b *building) route(r *pushv1.Route) (*Route, error) {
 		return nil, err
 	}
 	before := b.old.Routes[r.GetName()]
-	if before != nil && r.GetHash() != "" && before.Hash == r.GetHash() && b.havePools(before) {
+	if before != nil && r.GetHash() != "" && before.Hash == r.GetHash() && b.havePools(before) && b.trusts(before) {
 		return before.with(b.plan.Pools).migrating(migration), nil
 	}
 	next := &Route{
