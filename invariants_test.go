@@ -49,6 +49,7 @@ var flow = map[string][]string{
 	"controllers/publish":          {"api/push/v1", "controllers/observe", "controllers/publish/authn", "controllers/publish/pki"},
 	"controllers/publish/authn":    {},
 	"controllers/publish/pki":      {},
+	"controllers/publish/tickets":  {},
 	"controllers/status":           {"api/push/v1", "api/v1alpha1", "controllers/fleet", "controllers/publish", "controllers/translate"},
 	"controllers/fleet":            {"api/v1alpha1"},
 	"controllers/fleet/deployment": {"api/v1alpha1", "controllers/fleet"},
@@ -57,7 +58,7 @@ var flow = map[string][]string{
 	"controllers": {
 		"api/push/v1", "api/v1alpha1", "dtab", "namer", "namer/fs", "namer/inet", "namer/k8s", "namerd/kubernetes",
 		"controllers/watch", "controllers/translate", "controllers/observe", "controllers/publish", "controllers/publish/authn",
-		"controllers/publish/pki", "controllers/status", "controllers/fleet", "controllers/fleet/deployment",
+		"controllers/publish/pki", "controllers/publish/tickets", "controllers/status", "controllers/fleet", "controllers/fleet/deployment",
 		"controllers/fleet/process", "controllers/webhook",
 	},
 

@@ -22,6 +22,7 @@ import (
 	"github.com/wye-dev/wye/api/v1alpha1"
 	"github.com/wye-dev/wye/controllers/fleet"
 	"github.com/wye-dev/wye/controllers/publish"
+	"github.com/wye-dev/wye/controllers/publish/tickets"
 	"github.com/wye-dev/wye/controllers/status"
 	"github.com/wye-dev/wye/controllers/translate"
 	"github.com/wye-dev/wye/controllers/watch"
@@ -48,8 +49,12 @@ const (
 // FleetReconciler is the pipeline: gather, translate, publish, report. Every
 // event comes to it as the key of a fleet.
 type FleetReconciler struct {
-	Watch   watch.Watch
-	Names   *namer.Table
+	Watch watch.Watch
+	Names *namer.Table
+	// Materials are the Secrets and ConfigMaps that routes refer to.
+	Materials *watch.Materials
+	// Tickets are the keys of TLS session tickets.
+	Tickets *tickets.Keeper
 	Book    *publish.Book
 	Runtime fleet.Runtime
 	Status  *status.Writer
@@ -59,9 +64,10 @@ type FleetReconciler struct {
 	Now func() time.Time
 
 	// Events from outside the Kubernetes API.
-	NamesChanged    *watch.Doorbell
-	ProgressChanged *watch.Doorbell
-	RuntimeChanged  *watch.Doorbell
+	NamesChanged     *watch.Doorbell
+	MaterialsChanged *watch.Doorbell
+	ProgressChanged  *watch.Doorbell
+	RuntimeChanged   *watch.Doorbell
 
 	started time.Time                           // of this leadership; set by the first Reconcile
 	fleets  map[types.NamespacedName]fleetState // what one reconcile leaves for the next; one worker, so no lock
@@ -94,6 +100,7 @@ func (r *FleetReconciler) SetupWithManager(mgr ctrl.Manager, owned ...client.Obj
 		Watches(&v1alpha1.Dtab{}, handler.EnqueueRequestsFromMapFunc(r.fleetsOfDtab)).
 		Watches(&corev1.Namespace{}, handler.EnqueueRequestsFromMapFunc(r.fleetsOfNamespace)).
 		WatchesRawSource(r.NamesChanged).
+		WatchesRawSource(r.MaterialsChanged).
 		WatchesRawSource(r.ProgressChanged).
 		WatchesRawSource(r.RuntimeChanged).
 		// One worker: a reconcile is short, and the fleets' memory needs no lock.
@@ -119,15 +126,18 @@ func (r *FleetReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl
 	}
 	snapshot.Names, snapshot.Previous = r.Names.View(), state.bound
 	snapshot.Proxies = r.proxies(snapshot.Fleet)
+	snapshot.Materials, snapshot.Now = r.Materials.View(), r.Now()
 	result := translate.Fleet(snapshot)
 	r.Names.Want(key.String(), result.Looked)
+	r.Materials.Want(key, result.Needed)
 	if snapshot.Fleet == nil {
 		return ctrl.Result{}, r.gone(ctx, key, snapshot, result)
 	}
 	state.bound = result.Bound
 	state.await(result.Pending, r.Now())
 	defer func() { r.fleets[key] = state }()
-	if result.Pending && state.generation == 0 && r.Now().Sub(r.started) < settleLimit {
+	sealed := r.seal(snapshot.Fleet, &result)
+	if (result.Pending || !sealed) && state.generation == 0 && r.Now().Sub(r.started) < settleLimit {
 		// A new leader changes nothing before it knows what its predecessor knew.
 		return ctrl.Result{RequeueAfter: recheck}, nil
 	}
@@ -141,7 +151,37 @@ func (r *FleetReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl
 
 	// 3. Report.
 	reportAgain, reportErr := r.report(ctx, snapshot, result, applyErr, &state)
-	return ctrl.Result{RequeueAfter: sooner(saveAgain, reportAgain)}, errors.Join(applyErr, saveErr, reportErr)
+	again := sooner(r.untilExpiry(result), sooner(saveAgain, reportAgain))
+	return ctrl.Result{RequeueAfter: again}, errors.Join(applyErr, saveErr, reportErr)
+}
+
+// seal adds the keys of session tickets to a config that needs them. It tells whether
+// they are known.
+func (r *FleetReconciler) seal(f *v1alpha1.ProxyFleet, result *translate.Result) bool {
+	if !result.Terminates {
+		return true
+	}
+	keys := r.Tickets.Of(string(f.UID))
+	if len(keys) > 0 {
+		result.Config.TicketKeys = &pushv1.TicketKeys{Keys: keys}
+	}
+	return len(keys) > 0
+}
+
+// ringAll has every fleet looked at that may need ticket keys: that needs certificates.
+func (r *FleetReconciler) ringAll() {
+	for _, fleet := range r.Materials.Fleets() {
+		r.MaterialsChanged.Ring(fleet)
+	}
+}
+
+// untilExpiry is the time until a certificate of the fleet expires, 0 for none that does.
+func (r *FleetReconciler) untilExpiry(result translate.Result) time.Duration {
+	if result.Expires.IsZero() {
+		return 0
+	}
+	// A timer of months is one that is never looked at again.
+	return min(max(result.Expires.Sub(r.Now()), recheck), 24*time.Hour)
 }
 
 func (r *FleetReconciler) publish(f *v1alpha1.ProxyFleet, result translate.Result, state *fleetState) {
@@ -264,6 +304,7 @@ func (r *FleetReconciler) gone(ctx context.Context, key types.NamespacedName, sn
 	delete(r.fleets, key)
 	r.Book.Forget(key)
 	r.Names.Want(key.String(), nil)
+	r.Materials.Want(key, nil)
 	if len(result.Verdicts) == 0 {
 		r.Usage.Drop(key)
 	} else {

@@ -38,6 +38,7 @@ import (
 	"github.com/wye-dev/wye/controllers/publish"
 	"github.com/wye-dev/wye/controllers/publish/authn"
 	"github.com/wye-dev/wye/controllers/publish/pki"
+	"github.com/wye-dev/wye/controllers/publish/tickets"
 	"github.com/wye-dev/wye/controllers/status"
 	"github.com/wye-dev/wye/controllers/watch"
 	"github.com/wye-dev/wye/controllers/webhook"
@@ -65,6 +66,8 @@ const (
 const (
 	// namesDelay lets a burst of endpoint changes become one reconcile.
 	namesDelay = 20 * time.Millisecond
+	// materialsDelay lets Secrets that are replaced together become one.
+	materialsDelay = 20 * time.Millisecond
 	// progressDelay lets the acknowledgements of a fleet become one status write.
 	progressDelay = 50 * time.Millisecond
 	// usageDelay does the same for the tables that many fleets use.
@@ -145,6 +148,7 @@ func Setup(ctx context.Context, mgr ctrl.Manager, options Options) error {
 	for _, step := range []func(context.Context) error{
 		o.setupReconcilers,
 		o.setupNames,
+		o.setupMaterials,
 		o.setupPush,
 		o.setupAdmission,
 		o.setupNamerd,
@@ -170,9 +174,10 @@ func (o *operator) setupReconcilers(ctx context.Context) error {
 	usage := &Usage{Changed: usageChanged.Ring}
 	o.fleets = &FleetReconciler{
 		Watch: w, Status: writer, Usage: usage, Now: time.Now,
-		NamesChanged:    &watch.Doorbell{Delay: namesDelay},
-		ProgressChanged: &watch.Doorbell{Delay: progressDelay},
-		RuntimeChanged:  &watch.Doorbell{},
+		NamesChanged:     &watch.Doorbell{Delay: namesDelay},
+		MaterialsChanged: &watch.Doorbell{Delay: materialsDelay},
+		ProgressChanged:  &watch.Doorbell{Delay: progressDelay},
+		RuntimeChanged:   &watch.Doorbell{},
 	}
 	o.dtabs = &DtabReconciler{Watch: w, Status: writer, Usage: usage, Now: time.Now, UsageChanged: usageChanged}
 	o.fleets.Book = publish.NewBook(o.fleets.ProgressChanged.Ring)
@@ -201,6 +206,16 @@ func (o *operator) setupNames(context.Context) error {
 	return err
 }
 
+// setupMaterials makes what follows the certificates that routes refer to.
+func (o *operator) setupMaterials(context.Context) error {
+	core, err := watch.CoreClient(o.mgr.GetConfig())
+	if err != nil {
+		return err
+	}
+	o.fleets.Materials = &watch.Materials{Client: core, Changed: o.fleets.MaterialsChanged.Ring}
+	return o.mgr.Add(onLeader(o.fleets.Materials.Run))
+}
+
 // setupPush makes the config push service and the CA that it is trusted by.
 func (o *operator) setupPush(ctx context.Context) error {
 	live, err := client.New(o.mgr.GetConfig(), client.Options{Scheme: o.mgr.GetScheme(), Mapper: o.mgr.GetRESTMapper()})
@@ -213,6 +228,9 @@ func (o *operator) setupPush(ctx context.Context) error {
 		return err
 	}
 	o.authority = pki.New(authority)
+	o.fleets.Tickets = tickets.New(tickets.Options{
+		Secrets: live, Namespace: o.Namespace, Changed: o.fleets.ringAll, Log: log.WithName("tickets"),
+	})
 	server, err := publish.NewServer(publish.Options{
 		Book: o.fleets.Book, Tokens: authn.New(live, authn.Audience), Account: o.account,
 		TLS: o.authority.TLSConfig(), Metrics: metrics.Registry, Log: log.WithName("push"),
@@ -227,6 +245,7 @@ func (o *operator) setupPush(ctx context.Context) error {
 		o.mgr.Add(onLeader(server.Lead)),
 		o.mgr.Add(onLeader(o.followCA)),
 		o.mgr.Add(onLeader(o.fleets.Stale.Run)),
+		o.mgr.Add(onLeader(o.fleets.Tickets.Run)),
 		o.setupInspection(server),
 	)
 }

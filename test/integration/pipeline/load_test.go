@@ -27,10 +27,19 @@ type load struct {
 // startLoad begins to connect to a route, until check is called or the test ends.
 func (p *place) startLoad(port int32) *load {
 	p.Helper()
+	return p.startLoadOf(p.open(port, loadHeld), func(ctx context.Context) error {
+		_, err := askOnce(ctx, port)
+		return err
+	})
+}
+
+// startLoadOf begins to ask, beside connections that are open.
+func (p *place) startLoadOf(held conns, ask func(context.Context) error) *load {
+	p.Helper()
 	ctx, cancel := context.WithCancel(p.Context())
-	l := &load{held: p.open(port, loadHeld), stop: cancel, done: make(chan struct{})}
+	l := &load{held: held, stop: cancel, done: make(chan struct{})}
 	l.held.ask()
-	go l.run(ctx, port)
+	go l.run(ctx, ask)
 	p.Cleanup(func() {
 		cancel()
 		<-l.done
@@ -38,7 +47,7 @@ func (p *place) startLoad(port int32) *load {
 	return l
 }
 
-func (l *load) run(ctx context.Context, port int32) {
+func (l *load) run(ctx context.Context, ask func(context.Context) error) {
 	defer close(l.done)
 	tick := time.NewTicker(loadEvery)
 	defer tick.Stop()
@@ -48,7 +57,7 @@ func (l *load) run(ctx context.Context, port int32) {
 		case <-ctx.Done():
 			return
 		}
-		switch _, err := askOnce(ctx, port); {
+		switch err := ask(ctx); {
 		case ctx.Err() != nil:
 			return
 		case err != nil:
