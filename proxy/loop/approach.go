@@ -68,7 +68,8 @@ func (l *loop) announced(c *conn) bool {
 func (l *loop) secure(c *conn) {
 	outgoing := c.search.Reach().TLS
 	if outgoing == nil {
-		l.reached(c, unix.EPOLLIN|unix.EPOLLOUT)
+		c.sock[backend].readable, c.sock[backend].writable = true, true
+		l.reached(c)
 		return
 	}
 	c.phase = securing
@@ -91,7 +92,8 @@ func (l *loop) secured(c *conn, err error) {
 		l.failed(c, &upstream.HandshakeError{Err: err})
 	default:
 		c.secret[backend].relay()
-		l.reached(c, unix.EPOLLIN|unix.EPOLLOUT)
+		c.sock[backend].readable, c.sock[backend].writable = true, true
+		l.reached(c)
 	}
 }
 

@@ -58,6 +58,7 @@ func (l *loop) watch(c *conn, s side) unix.Errno {
 
 // answered is what the endpoint that is being dialled has done.
 func (l *loop) answered(c *conn, events uint32) {
+	c.sock[backend].seen(events) // its end is told once, and may come behind a handshake
 	if c.phase == securing {
 		c.secret[backend].wake()
 		return
@@ -70,14 +71,14 @@ func (l *loop) answered(c *conn, events uint32) {
 		return
 	}
 	if c.search.Reach().Plain() {
-		l.reached(c, events)
+		l.reached(c)
 	} else {
 		l.approach(c)
 	}
 }
 
 // reached begins to relay, with the endpoint that has come to all terms.
-func (l *loop) reached(c *conn, events uint32) {
+func (l *loop) reached(c *conn) {
 	c.search.Connected(l.clock())
 	c.lease = c.search.Lease
 	l.endSearch(c)
@@ -85,7 +86,6 @@ func (l *loop) reached(c *conn, events uint32) {
 	c.connected, c.last = l.now, l.now
 	c.pace = paceOf(c.route)
 	l.checkAgain(c, c.last)
-	c.sock[backend].seen(events)
 	// What the client has sent meanwhile is moved first: then the event that watching
 	// it begins with has nothing to tell.
 	l.pump(c, client)

@@ -81,6 +81,17 @@ func (a *Authority) Leaf(t testing.TB) *tls.Certificate {
 // name too, and its key. Clients may show it as well as servers.
 func (a *Authority) Identity(t testing.TB, hosts ...string) (chain, key []byte) {
 	t.Helper()
+	return a.identity(t, a.certificate.NotAfter, hosts)
+}
+
+// Expired is an Identity whose certificate is good no more.
+func (a *Authority) Expired(t testing.TB, hosts ...string) (chain, key []byte) {
+	t.Helper()
+	return a.identity(t, time.Now().Add(-time.Minute), hosts)
+}
+
+func (a *Authority) identity(t testing.TB, until time.Time, hosts []string) (chain, key []byte) {
+	t.Helper()
 	serial, err := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 120))
 	if err != nil {
 		t.Fatalf("draw a serial number: %v", err)
@@ -90,7 +101,7 @@ func (a *Authority) Identity(t testing.TB, hosts ...string) (chain, key []byte) 
 		SerialNumber: serial,
 		Subject:      pkix.Name{CommonName: hosts[0]},
 		NotBefore:    a.certificate.NotBefore,
-		NotAfter:     a.certificate.NotAfter,
+		NotAfter:     until,
 		KeyUsage:     x509.KeyUsageDigitalSignature,
 		ExtKeyUsage:  []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
 		DNSNames:     hosts,
