@@ -17,6 +17,8 @@ ENTRYPOINT ["/wye-controller"]
 
 FROM scratch AS proxy
 COPY --from=build /src/bin/wye-proxy /
+# The system's roots, for TLS to backends.
+COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/
 USER 65532:65532
 ENTRYPOINT ["/wye-proxy"]
 

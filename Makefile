@@ -105,7 +105,7 @@ clean: ## Remove what was built here. The API server's binaries stay in the user
 images: ## Build the images as archives in dist/, and load them where a Docker engine runs.
 	GOOS=linux GOARCH=$(ARCH) $(GO_BUILD) $(TRIMPATH) -o dist/linux-$(ARCH)/ ./cmd/wye-controller ./cmd/wye-proxy
 	go run ./hack/image -arch $(ARCH) -o dist/wye-controller.tar $(CONTROLLER_IMAGE) dist/linux-$(ARCH)/wye-controller
-	go run ./hack/image -arch $(ARCH) -o dist/wye-proxy.tar $(PROXY_IMAGE) dist/linux-$(ARCH)/wye-proxy
+	go run ./hack/image -arch $(ARCH) $(addprefix -roots ,$(wildcard /etc/ssl/certs/ca-certificates.crt)) -o dist/wye-proxy.tar $(PROXY_IMAGE) dist/linux-$(ARCH)/wye-proxy
 	@if docker info >/dev/null 2>&1; then \
 		for name in wye-controller wye-proxy; do docker load --quiet --input dist/$$name.tar; done; \
 	else \

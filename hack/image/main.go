@@ -6,7 +6,7 @@
 // load`, `podman load`, `ctr images import` and `kind load image-archive`
 // understand. The same executable always gives the same archive.
 //
-//	go run ./hack/image -arch amd64 -o dist/wye-proxy.tar wye-proxy:dev dist/linux-amd64/wye-proxy
+//	go run ./hack/image -arch amd64 -roots /etc/ssl/certs/ca-certificates.crt -o dist/wye-proxy.tar wye-proxy:dev dist/linux-amd64/wye-proxy
 package main
 
 import (
@@ -27,8 +27,9 @@ const user = "65532:65532"
 func main() {
 	arch := flag.String("arch", runtime.GOARCH, "architecture of the executable")
 	out := flag.String("o", "", "archive to write")
+	roots := flag.String("roots", "", "certificates in PEM that are to be the system's roots; none by default")
 	flag.Usage = func() {
-		fmt.Fprintln(os.Stderr, "usage: image [-arch ARCH] -o ARCHIVE NAME:TAG EXECUTABLE")
+		fmt.Fprintln(os.Stderr, "usage: image [-arch ARCH] [-roots FILE] -o ARCHIVE NAME:TAG EXECUTABLE")
 		flag.PrintDefaults()
 	}
 	flag.Parse()
@@ -36,18 +37,26 @@ func main() {
 		flag.Usage()
 		os.Exit(2)
 	}
-	if err := run(*out, *arch, flag.Arg(0), flag.Arg(1)); err != nil {
+	if err := run(*out, *arch, *roots, flag.Arg(0), flag.Arg(1)); err != nil {
 		fmt.Fprintln(os.Stderr, "image:", err)
 		os.Exit(1)
 	}
 }
 
-func run(out, arch, name, executable string) error {
+func run(out, arch, roots, name, executable string) error {
 	content, err := os.ReadFile(executable)
 	if err != nil {
 		return fmt.Errorf("read the executable: %w", err)
 	}
-	archive, err := image(name, arch, filepath.Base(executable), content)
+	var more []file
+	if roots != "" {
+		trusted, err := os.ReadFile(roots)
+		if err != nil {
+			return fmt.Errorf("read the roots: %w", err)
+		}
+		more = append(more, file{"etc/ssl/certs/ca-certificates.crt", 0o644, trusted})
+	}
+	archive, err := image(name, arch, filepath.Base(executable), content, more...)
 	if err != nil {
 		return fmt.Errorf("make the image: %w", err)
 	}
@@ -68,8 +77,8 @@ type file struct {
 }
 
 // image returns the archive: one layer, its configuration and a table of contents.
-func image(name, arch, program string, executable []byte) ([]byte, error) {
-	layer, err := tarball(file{program, 0o755, executable})
+func image(name, arch, program string, executable []byte, more ...file) ([]byte, error) {
+	layer, err := tarball(append([]file{{program, 0o755, executable}}, more...)...)
 	if err != nil {
 		return nil, err
 	}

@@ -17,7 +17,7 @@ import (
 )
 
 func TestImageRunsTheExecutableAsNobody(t *testing.T) {
-	archive, err := image("wye-proxy:dev", "arm64", "wye-proxy", []byte("program"))
+	archive, err := image("wye-proxy:dev", "arm64", "wye-proxy", []byte("program"), file{"etc/roots", 0o644, []byte("roots")})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -34,6 +34,9 @@ func TestImageRunsTheExecutableAsNobody(t *testing.T) {
 	layer := files[manifest[0].Layers[0]]
 	if program := untar(t, layer)["wye-proxy"]; string(program) != "program" {
 		t.Errorf("/wye-proxy is %q", program)
+	}
+	if roots := untar(t, layer)["etc/roots"]; string(roots) != "roots" {
+		t.Errorf("/etc/roots is %q", roots)
 	}
 	var config struct {
 		Architecture string

@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	pushv1 "github.com/wye-dev/wye/api/push/v1"
@@ -263,6 +265,46 @@ func TestEndpointsAreToldOfClients(t *testing.T) {
 				if n := r.value("wye_proxy_received_bytes_total", armA()); n != float64(len(want)) {
 					t.Errorf("version %d, secret %t: %v bytes counted of %d", version, secret, n, len(want))
 				}
+			}
+		}
+	})
+}
+
+// What a proxy in front has told goes on to the endpoint: the client, where it connected
+// to, and extensions, which version 1 does not have.
+func TestWhatIsToldOfClientsIsToldOn(t *testing.T) {
+	onEveryPlane(t, func(t *testing.T, plane plane) {
+		in := &proxyproto.Header{
+			Source: netip.MustParseAddrPort("[2001:db8::1]:1234"), Destination: netip.MustParseAddrPort("[2001:db8::2]:443"),
+			TLVs: []proxyproto.TLV{{Type: 0x02, Value: []byte("shop.example.com")}, {Type: 0xe0, Value: []byte{0, 1, 2}}},
+		}
+		for _, version := range []pushv1.ProxyProtocolVersion{1, 2} {
+			r := startReaching(t, plane)
+			to, headers := told(t, nil)
+			p := pool("a", to)
+			p.Settings = &pushv1.PoolSettings{ProxyProtocol: version}
+			config := r.config(leaf("a"), p)
+			config.Listeners[0].ProxyProtocol = &pushv1.AcceptedProxyProtocol{TrustedCidrs: []string{"127.0.0.0/8"}}
+			if refused := r.try(config); len(refused) > 0 {
+				t.Fatal(describe(refused))
+			}
+			text, err := in.Format(2)
+			if err != nil {
+				t.Fatal(err)
+			}
+			conn := r.dial()
+			if _, err := conn.Write(append(text, "hello"...)); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := io.ReadFull(conn, make([]byte, 5)); err != nil {
+				t.Fatal(err)
+			}
+			want := *in
+			if version == 1 {
+				want.TLVs = nil
+			}
+			if diff := cmp.Diff(&want, <-headers, cmp.Comparer(func(a, b netip.AddrPort) bool { return a == b }), cmpopts.EquateEmpty()); diff != "" {
+				t.Errorf("version %d (-want +got):\n%s", version, diff)
 			}
 		}
 	})

@@ -33,6 +33,12 @@ type relaying struct {
 
 func serve(t testing.TB) *relaying {
 	t.Helper()
+	return serveBy(t, plan.Builder{}, nil)
+}
+
+// serveBy reaches the backend by settings.
+func serveBy(t testing.TB, builder plan.Builder, settings *pushv1.PoolSettings) *relaying {
+	t.Helper()
 	counted := metrics.New(nil)
 	d, err := loop.New(loop.Options{Loops: 1, Metrics: counted})
 	if err != nil {
@@ -44,13 +50,16 @@ func serve(t testing.TB) *relaying {
 	r.must(unix.Listen(r.backend, 128))
 	local := netip.MustParseAddr("127.0.0.1")
 	port := uint16(ports.Free(t))
-	next, refused := plan.Build(&pushv1.Config{
+	next, refused := builder.Build(&pushv1.Config{
 		Listeners: []*pushv1.Listener{{Name: "tcp/1", Port: uint32(port)}},
 		Routes: []*pushv1.Route{{
 			Name: "ns/r", Listener: "tcp/1",
 			Tree: &pushv1.Tree{Kind: &pushv1.Tree_Leaf{Leaf: &pushv1.Leaf{Arm: "a", Pool: "a"}}},
 		}},
-		Pools: []*pushv1.Pool{{Name: "a", Endpoints: []*pushv1.Endpoint{{Address: local.String(), Port: uint32(r.port(r.backend))}}}},
+		Pools: []*pushv1.Pool{{
+			Name: "a", Settings: settings,
+			Endpoints: []*pushv1.Endpoint{{Address: local.String(), Port: uint32(r.port(r.backend))}},
+		}},
 	}, nil)
 	if len(refused) > 0 {
 		t.Fatal(refused)
