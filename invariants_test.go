@@ -80,7 +80,7 @@ var flow = map[string][]string{
 	"proxy/balancer": {"proxy/affinity"},
 	"proxy/metrics":  {"proxy/balancer", "proxy/flow", "proxy/plan"},
 	"proxy/upstream": {
-		"proxy/balancer", "proxy/flow", "proxy/metrics", "proxy/plan", "proxy/proxyproto", "proxy/router", "proxy/socket",
+		"proxy/balancer", "proxy/flow", "proxy/guard", "proxy/metrics", "proxy/plan", "proxy/proxyproto", "proxy/router", "proxy/socket",
 	},
 	"proxy/health":    {"proxy/balancer", "proxy/plan"},
 	"proxy/migration": {"proxy/metrics", "proxy/plan"},

@@ -86,6 +86,17 @@ func (o Outcome) Resets(quiet func() time.Duration, midway func() bool) bool {
 	}
 }
 
+// Refuses tells whether a connection that ended so was turned away at the door, for what
+// it is or for how many there are. It is closed with RST.
+func (o Outcome) Refuses() bool {
+	switch o {
+	case TooManyHandshakes, AccessDenied, RouteFull, ClientFull:
+		return true
+	default:
+		return false
+	}
+}
+
 // String is the outcome's label, in snake case.
 func (o Outcome) String() string {
 	switch o {

@@ -15,6 +15,7 @@ import (
 
 	pushv1 "github.com/wye-dev/wye/api/push/v1"
 	"github.com/wye-dev/wye/proxy/flow"
+	"github.com/wye-dev/wye/proxy/guard"
 	"github.com/wye-dev/wye/proxy/listener"
 )
 
@@ -282,4 +283,43 @@ func testAPacedConnectionEndsWhenItIsToldTo(t *testing.T, plane plane) {
 		t.Fatal(err)
 	}
 	r.ends(flow.LifetimeExceeded)
+}
+
+func TestTheDoorIsBeforeTheHandshake(t *testing.T) { onEveryPlane(t, testTheDoorIsBeforeTheHandshake) }
+
+func testTheDoorIsBeforeTheHandshake(t *testing.T, plane plane) {
+	t.Helper()
+	s := endTLS(t, plane)
+	bar := func(limits guard.Limits, deny ...string) {
+		access, err := guard.NewAccess(nil, deny, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.plan.Routes["ns/route"].Guard = guard.New(limits, access, nil)
+		s.set.Install(s.plan)
+	}
+	bar(guard.Limits{}, "127.0.0.1/32")
+	s.wantReset()
+	s.ended(flow.AccessDenied)
+
+	// Who does not even begin with TLS takes a place, and gives it back.
+	bar(guard.Limits{MaxPerClient: 1})
+	const many = 4
+	var silent []net.Conn
+	for range many {
+		conn, err := net.Dial("tcp", netip.AddrPortFrom(loopback(), s.port).String())
+		if err == nil { // not reset at once
+			silent = append(silent, conn)
+		}
+	}
+	eventually(t, "all others are refused", func() bool { return s.closed(flow.ClientFull) == many-1 })
+	for _, conn := range silent {
+		conn.Close()
+	}
+	s.ended(flow.HandshakeFailed)
+	for range 2 {
+		client, backend := s.connect()
+		exchange(t, 1000, client, backend)
+		s.left(0)
+	}
 }

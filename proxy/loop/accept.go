@@ -80,7 +80,9 @@ func (l *loop) admit(g guest) {
 	case headed || front.Names != nil:
 		l.meet(c, headed)
 	case c.route != nil && c.route.TLS != nil:
-		l.greet(c)
+		if l.knock(c) {
+			l.greet(c)
+		}
 	default:
 		c.sock[client].readable, c.sock[client].writable = true, true
 		l.search(c)
@@ -95,6 +97,7 @@ func (l *loop) search(c *conn) {
 		Listener: c.source.port.Name,
 		Route:    c.route,
 		Client:   c.peer.addr(),
+		Door:     c.door,
 		Proxied:  c.header(),
 		Accepted: l.base.Add(l.now),
 	}))

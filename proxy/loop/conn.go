@@ -41,7 +41,6 @@ type conn struct {
 	untold bool // has a place in the loop's untold list
 	aged   bool // has been open for long enough for keep-alive
 
-	admitted  bool // the route has counted it in
 	watched   bool // the kernel tells of the client's socket
 	handshake bool // its port counts it among those that are not routed yet
 
@@ -53,6 +52,7 @@ type conn struct {
 	front   *front           // of a client that is being read, or came through a proxy; else nil
 	secret  [2]*secret       // by side: where TLS with it ends; nil for a side in the clear
 	search  *upstream.Search // while there is no endpoint
+	door    upstream.Door    // that the client came through
 	pace    *pace            // nil: bytes are not limited
 	arm     *metrics.Arm
 	lease   balancer.Lease

@@ -163,7 +163,7 @@ func (l *loop) takeSearch() *upstream.Search {
 // endSearch takes the search from a connection, which keeps where it counts.
 func (l *loop) endSearch(c *conn) {
 	c.arm, c.dials = c.search.Arm, uint16(min(c.search.Dials, 1<<16-1))
-	c.admitted = c.search.Admitted
+	c.door = c.search.Door
 	if len(l.searches) < spareSearches {
 		l.searches = append(l.searches, c.search)
 	}

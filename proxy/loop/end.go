@@ -12,7 +12,6 @@ import (
 
 	"github.com/wye-dev/wye/proxy/flow"
 	"github.com/wye-dev/wye/proxy/socket"
-	"github.com/wye-dev/wye/proxy/upstream"
 )
 
 // aging is the time after which a connection is worth the calls that keep-alive takes.
@@ -140,12 +139,10 @@ func (l *loop) endAll() {
 
 // account closes the books of a connection.
 func (l *loop) account(c *conn) {
+	c.door.Leave(c.peer.addr().Addr())
 	c.arm.Closed(c.outcome)
 	if log, ctx := l.driver.opts.Log, l.driver.ctx; log.Enabled(ctx, slog.LevelDebug) {
 		log.LogAttrs(ctx, slog.LevelDebug, "connection ended", l.describe(c)...)
-	}
-	if c.admitted {
-		upstream.Guest{Route: c.route, Client: c.peer.addr()}.Leave()
 	}
 	if c.handshake {
 		c.source.port.EndHandshake()

@@ -162,6 +162,7 @@ func (l *loop) settle(c *conn, to *plan.Route, begun bool) {
 	switch {
 	case to == nil || to.TLS == nil:
 		l.endHandshake(c)
+	case !l.knock(c):
 	case begun:
 		l.shake(c)
 	default:

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/wye-dev/wye/proxy/flow"
+	"github.com/wye-dev/wye/proxy/upstream"
 )
 
 // errTime is why a handshake ends that takes too long.
@@ -25,6 +26,16 @@ func (l *loop) greet(c *conn) {
 		c.phase = greeting
 		l.attend(c)
 	}
+}
+
+// knock asks at the door of the route before the handshake. If the client may not come
+// in, it ends the connection, and is false.
+func (l *loop) knock(c *conn) bool {
+	door, refusal := upstream.Knock(c.route, c.peer.addr().Addr())
+	if c.door = door; refusal != flow.Open {
+		l.unfit(c, refusal, nil)
+	}
+	return refusal == flow.Open
 }
 
 // shake has a goroutine do the handshake: crypto/tls cannot leave it and come back.
@@ -63,7 +74,7 @@ func (l *loop) unfit(c *conn, o flow.Outcome, err error) {
 	c.arm = l.driver.opts.Metrics.Accept(c.source.port.Name, route, "")
 	c.outcome, c.err = o, err
 	l.disarm(c)
-	if o == flow.TooManyHandshakes {
+	if o.Refuses() {
 		resetSocket(c.sock[client].fd)
 	} else {
 		closeSocket(c.sock[client].fd)

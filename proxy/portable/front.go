@@ -19,6 +19,7 @@ import (
 	"github.com/wye-dev/wye/proxy/plan"
 	"github.com/wye-dev/wye/proxy/proxyproto"
 	"github.com/wye-dev/wye/proxy/socket"
+	"github.com/wye-dev/wye/proxy/upstream"
 )
 
 // front reads what a client has to say before its connection can be routed.
@@ -29,6 +30,7 @@ type front struct {
 	buf    []byte             // nil until something is read
 	header *proxyproto.Header // nil: none has come
 	route  *plan.Route        // in the end; nil: there is none
+	door   upstream.Door      // of route, if it has been asked already
 }
 
 // read returns Open, or why the connection ends. c is told what is found out.

@@ -24,23 +24,21 @@ func (d *Driver) serve(client *net.TCPConn, p *listener.Port) {
 	f := &front{conn: client, port: p}
 	secret, outcome := d.greet(c, f)
 	if outcome != flow.Open {
-		if outcome == flow.TooManyHandshakes {
+		if outcome.Refuses() {
 			refuse(client)
 		}
 		_ = client.Close()
+		f.door.Leave(c.Client.Addr())
 		d.account(c, d.opts.Metrics.Accept(p.Name, c.Route, ""), outcome)
 		return
 	}
 	route := f.route
 	var search upstream.Search
-	guest := upstream.Guest{Listener: p.Name, Route: route, Client: c.Client, Proxied: f.header, Accepted: time.Now()}
+	guest := upstream.Guest{Listener: p.Name, Route: route, Client: c.Client, Door: f.door, Proxied: f.header, Accepted: time.Now()}
 	local := func() netip.AddrPort { return unmapped(client.LocalAddr()) }
 	backend, outcome := d.opts.Dialer.Connect(d.ctx, &search, search.Begin(d.opts.Metrics, guest), local)
 	c.Arm, c.Dials, c.Err = search.Arm.Name(), search.Dials, search.Err
 	c.Bytes.Total = search.Arm
-	if search.Admitted {
-		defer search.Leave()
-	}
 	if outcome == flow.Open {
 		c.Endpoint, c.Connected = search.Lease.Endpoint().Addr(), time.Now()
 		observe(c, &search.Lease)
@@ -56,6 +54,7 @@ func (d *Driver) serve(client *net.TCPConn, p *listener.Port) {
 	} else {
 		refuse(client)
 	}
+	search.Door.Leave(c.Client.Addr())
 	d.account(c, search.Arm, outcome)
 }
 
@@ -79,6 +78,9 @@ func (d *Driver) greet(c *flow.Conn, f *front) (*tls.Conn, flow.Outcome) {
 	f.settle(c, f.route)
 	if f.route == nil || f.route.TLS == nil {
 		return nil, flow.Open
+	}
+	if f.door, outcome = upstream.Knock(f.route, c.Client.Addr()); outcome != flow.Open {
+		return nil, outcome
 	}
 	secret := tls.Server(f.conn, f.route.TLS)
 	ctx, cancel := context.WithDeadline(d.ctx, c.Accepted.Add(listener.HandshakeTimeout))

@@ -54,8 +54,6 @@ type Search struct {
 	Arm *metrics.Arm
 	// Dials made, of all arms together.
 	Dials int
-	// Admitted: the route has let the client in and counts it, and Guest.Leave must follow.
-	Admitted bool
 	// Err is what the system said to the last of them, if it failed.
 	Err error
 
@@ -77,6 +75,9 @@ type Guest struct {
 	Route    *plan.Route // nil: it has none
 	Client   netip.AddrPort
 	Accepted time.Time
+	// Door of the route, if the client has knocked already. After Begin it is the one that
+	// the client came through, and Leave must follow.
+	Door Door
 	// Proxied is the PROXY header that the connection began with; nil: it had none.
 	Proxied *proxyproto.Header
 }
@@ -89,13 +90,15 @@ func (s *Search) Begin(m *metrics.Metrics, g Guest) Step {
 		s.Arm = m.Accept(g.Listener, "", "")
 		return Step{Outcome: flow.NoRoute}
 	}
-	refusal, audited := s.admit()
-	if refusal != flow.Open {
-		s.Arm = m.Accept(g.Listener, g.Route.Name, "")
-		return Step{Outcome: refusal}
+	if g.Door == (Door{}) {
+		var refusal flow.Outcome
+		if s.Door, refusal = Knock(g.Route, g.Client.Addr()); refusal != flow.Open {
+			s.Arm = m.Accept(g.Listener, g.Route.Name, "")
+			return Step{Outcome: refusal}
+		}
 	}
 	step := s.choose()
-	if audited {
+	if s.Door.audited {
 		s.Arm.Audited()
 	}
 	return step
