@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/wye-dev/wye/proxy/metrics"
 	"github.com/wye-dev/wye/proxy/migration"
 	"github.com/wye-dev/wye/proxy/plan"
 	"github.com/wye-dev/wye/proxy/socket"
@@ -30,6 +31,7 @@ type Port struct {
 	serving atomic.Int64 // connections
 
 	handshakes atomic.Int64 // of those, that are not routed yet
+	counts     *metrics.Port
 }
 
 // Plan is what holds for new connections.
@@ -61,11 +63,15 @@ func (p *Port) BeginHandshake() bool {
 		p.handshakes.Add(-1)
 		return false
 	}
+	p.counts.Handshakes.Add(1)
 	return true
 }
 
 // EndHandshake counts a connection out again.
-func (p *Port) EndHandshake() { p.handshakes.Add(-1) }
+func (p *Port) EndHandshake() {
+	p.handshakes.Add(-1)
+	p.counts.Handshakes.Add(-1)
+}
 
 // bound is a port of the plan with the socket that it is on.
 type bound struct {

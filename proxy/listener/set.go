@@ -127,7 +127,7 @@ func (s *Set) Install(p *plan.Plan) []*pushv1.Refusal {
 	for name, l := range p.Listeners {
 		if known := s.ports[name]; known == nil || s.going[name] == known {
 			s.ports[name] = &bound{
-				Port:    Port{Name: name, since: time.Now()},
+				Port:    Port{Name: name, since: time.Now(), counts: s.counts(name)},
 				address: s.addressOf(l),
 				number:  l.Port,
 			}
@@ -173,6 +173,14 @@ func (s *Set) tryCongestionControls(p *plan.Plan) {
 		}
 	}
 	s.tried = asked
+}
+
+// counts is where a port counts what happens before there is a connection.
+func (s *Set) counts(listener string) *metrics.Port {
+	if s.opts.Metrics == nil {
+		return &metrics.Port{}
+	}
+	return s.opts.Metrics.Port(listener)
 }
 
 // addressOf is the address that a listener is opened on; the zero Addr is all.

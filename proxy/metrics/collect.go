@@ -22,7 +22,7 @@ type descs struct {
 	received, sent             *prometheus.Desc
 	connect, retries, endpoint *prometheus.Desc
 	audited                    *prometheus.Desc
-	pauses, paused             *prometheus.Desc
+	pauses, paused, handshakes *prometheus.Desc
 	shakes                     *prometheus.Desc
 	stale                      *prometheus.Desc
 	ejected, readmits          *prometheus.Desc
@@ -35,7 +35,10 @@ func describe() descs {
 	ofPort := func(name, help string) *prometheus.Desc {
 		return prometheus.NewDesc("wye_proxy_accept_"+name, help, []string{"listener", "reason"}, nil)
 	}
+	const handshakes = "Connections that have not said yet what is needed to serve them: a PROXY header, what they ask for in TLS, its handshake."
 	return descs{
+		handshakes: prometheus.NewDesc("wye_proxy_handshakes_active", handshakes, []string{"listener"}, nil),
+
 		accepted: desc("connections_accepted_total", "Connections that the router gave to the arm."),
 		active:   desc("connections_active", "Connections of the arm that have not ended."),
 		closed:   desc("connections_closed_total", "Connections of the arm that have ended, by how.", "outcome"),
@@ -58,7 +61,7 @@ func describe() descs {
 func (m *Metrics) Describe(ch chan<- *prometheus.Desc) {
 	d := describe()
 	for _, desc := range []*prometheus.Desc{
-		d.accepted, d.active, d.closed, d.received, d.sent, d.connect, d.retries, d.endpoint, d.audited, d.pauses, d.paused, d.shakes,
+		d.accepted, d.active, d.closed, d.received, d.sent, d.connect, d.retries, d.endpoint, d.audited, d.pauses, d.paused, d.handshakes, d.shakes,
 		d.stale,
 		d.ejected, d.readmits,
 	} {

@@ -6,6 +6,7 @@ package metrics
 import (
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -16,6 +17,8 @@ type Port struct {
 	name string
 	Full Pause // it serves as many connections as it may
 	Rate Pause // it has accepted as many as it may for now
+	// Handshakes are connections that have not said yet what is needed to serve them.
+	Handshakes atomic.Int64
 }
 
 // Port returns where to count what happens to a listener of the plan in force.
@@ -77,6 +80,7 @@ func (p *Pause) read() (times uint64, total time.Duration) {
 
 func (p *Port) collect(d descs, ch chan<- prometheus.Metric) {
 	name := strings.ToValidUTF8(p.name, "\uFFFD")
+	ch <- prometheus.MustNewConstMetric(d.handshakes, prometheus.GaugeValue, float64(p.Handshakes.Load()), name)
 	for reason, pause := range map[string]*Pause{"max_connections": &p.Full, "accept_rate": &p.Rate} {
 		times, total := pause.read()
 		ch <- prometheus.MustNewConstMetric(d.pauses, prometheus.CounterValue, float64(times), name, reason)

@@ -8,6 +8,7 @@ package guards
 import (
 	"net"
 	"net/netip"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -24,6 +25,7 @@ type attack struct {
 	name, about string
 	guard       func(*pushv1.Listener, *pushv1.Route) // what the port has; nil: nothing
 	further     func(*pushv1.Route)                   // makes a second route of the port out of the first; nil: there is none
+	queues      bool                                  // who connects to the port waits his turn, and that is the guard
 	counted     string                                // metrics that it moves, as an expression
 	begin       func(*testing.T, *world, netip.AddrPort) (stop func())
 }
@@ -37,6 +39,29 @@ func attacks() []attack {
 			begin: func(t *testing.T, w *world, to netip.AddrPort) func() {
 				return holdMany(t, w, to, 2, nil) // the backend's ends are here, too
 			},
+		},
+		{
+			name:    "half a ClientHello",
+			about:   "clients that say what they ask for in TLS, one byte a second",
+			further: forName,
+			counted: `^wye_proxy_handshakes_active`,
+			begin:   trickle,
+		},
+		{
+			name:    "half open",
+			about:   "clients that have to say something before they are routed, and say nothing",
+			further: forName,
+			counted: `^wye_proxy_handshakes_active`,
+			begin: func(t *testing.T, w *world, to netip.AddrPort) func() {
+				return holdMany(t, w, to, 1, nil)
+			},
+		},
+		{
+			name:    "a PROXY header without end",
+			about:   "trusted peers whose PROXY header is longer than any may be, or comes one byte a second",
+			guard:   trusting,
+			counted: `^wye_proxy_connections_closed_total.*outcome="proxy_header_failed"`,
+			begin:   oversized,
 		},
 		{
 			name:  "one client too often",
@@ -63,10 +88,23 @@ func attacks() []attack {
 				l.AcceptRate = 500
 				r.Access = &pushv1.Access{Deny: []string{attacker + "/32"}}
 			},
+			queues:  true,
 			counted: `^wye_proxy_accept_pauses_total.*reason="accept_rate"`,
 			begin:   hammer(16, 0),
 		},
 	}
+}
+
+// forName makes a route for those who ask for a name: now the port must read what
+// clients say before it can route them, and those who do not speak TLS go to the first.
+func forName(r *pushv1.Route) {
+	r.Name += "-name"
+	r.Hostnames = []string{"a.example"}
+}
+
+// trusting awaits PROXY headers of the attackers.
+func trusting(l *pushv1.Listener, _ *pushv1.Route) {
+	l.ProxyProtocol = &pushv1.AcceptedProxyProtocol{TrustedCidrs: []string{attacker + "/32"}}
 }
 
 // spare is how many descriptors the test needs for other things.
@@ -114,11 +152,38 @@ func holdMany(t *testing.T, w *world, to netip.AddrPort, each int, first func(ne
 // hammer connects again and again, from several places at once, up to perSecond times
 // a second in all; 0: as fast as it can.
 func hammer(places, perSecond int) func(*testing.T, *world, netip.AddrPort) (stop func()) {
+	return say(places, perSecond, nil)
+}
+
+// oversized sends PROXY headers of both versions that are too long, and one of which the
+// end does not come.
+func oversized(t *testing.T, w *world, to netip.AddrPort) (stop func()) {
+	t.Helper()
+	v1 := "PROXY TCP4 " + strings.Repeat("9", 4096)
+	v2 := "\r\n\r\n\x00\r\nQUIT\n\x21\x11\xff\xff" + strings.Repeat("9", 4096)
+	stops := []func(){
+		say(2, *attempts/2, []byte(v1))(t, w, to),
+		say(2, *attempts/2, []byte(v2))(t, w, to),
+		dribble([]byte(v1), to),
+	}
+	return func() {
+		for _, stop := range stops {
+			stop()
+		}
+	}
+}
+
+// say connects as hammer does, and says something.
+func say(places, perSecond int, words []byte) func(*testing.T, *world, netip.AddrPort) (stop func()) {
 	return func(_ *testing.T, _ *world, to netip.AddrPort) func() {
 		over := make(chan struct{})
 		var all sync.WaitGroup
 		for range places {
-			all.Go(func() { knock(to, pace(perSecond, places), over) })
+			all.Go(func() {
+				turns, stop := pace(perSecond, places)
+				defer stop()
+				knock(to, words, turns, over)
+			})
 		}
 		return func() {
 			close(over)
@@ -127,34 +192,41 @@ func hammer(places, perSecond int) func(*testing.T, *world, netip.AddrPort) (sto
 	}
 }
 
-// pace is the time between two attempts at one place.
-func pace(perSecond, places int) time.Duration {
+// pace has a value when it is time for the next attempt at one place.
+func pace(perSecond, places int) (turns <-chan time.Time, stop func()) {
 	if perSecond == 0 {
-		return time.Nanosecond
+		always := make(chan time.Time)
+		close(always)
+		return always, func() {}
 	}
-	return time.Second * time.Duration(places) / time.Duration(perSecond)
+	ticks := time.NewTicker(time.Second * time.Duration(places) / time.Duration(perSecond))
+	return ticks.C, ticks.Stop
 }
 
-// knock connects every so often, and holds what is let in, until it is over.
-func knock(to netip.AddrPort, every time.Duration, over <-chan struct{}) {
+// knock connects each time it is its turn, and holds what is let in, until it is over.
+func knock(to netip.AddrPort, words []byte, turns <-chan time.Time, over <-chan struct{}) {
 	var held []net.Conn
 	defer func() {
 		for _, conn := range held {
 			conn.Close()
 		}
 	}()
-	ticks := time.NewTicker(every)
-	defer ticks.Stop()
 	for {
 		select {
 		case <-over:
 			return
-		case <-ticks.C:
+		default:
+		}
+		select {
+		case <-over:
+			return
+		case <-turns:
 		}
 		conn, err := tryDial(attacker, to)
 		if err != nil { // reset before it knew that it was connected
 			continue
 		}
+		_, _ = conn.Write(words)
 		_ = conn.SetReadDeadline(time.Now().Add(20 * time.Millisecond))
 		if _, err := conn.Read(make([]byte, 1)); isTimeout(err) {
 			held = append(held, conn)

@@ -46,24 +46,29 @@ func (c *client) dial() *net.TCPConn {
 
 func (c *client) close() { c.kept.Close() }
 
-// open is how many connections it has between requests.
-func (c *client) open() float64 { return 1 }
-
 // watch sends requests for a while, all of which must be answered.
-func (c *client) watch(d time.Duration) (all latencies) {
+func (c *client) watch(d time.Duration) (all answers) {
 	c.t.Helper()
 	for end := time.Now().Add(d); time.Now().Before(end); {
-		began := time.Now()
-		if len(all)%oneInNew == oneInNew-1 {
-			conn := c.dial()
-			c.ask(conn)
-			conn.Close()
-		} else {
+		for range oneInNew - 1 {
+			began := time.Now()
 			c.ask(c.kept)
+			all.kept = append(all.kept, time.Since(began))
 		}
-		all = append(all, time.Since(began))
+		began := time.Now()
+		conn := c.dial()
+		c.ask(conn)
+		all.fresh = append(all.fresh, time.Since(began))
+		conn.Close()
 	}
 	return all
+}
+
+// answers are how long requests took, from connecting on where that was needed.
+type answers struct{ kept, fresh latencies }
+
+func (a *answers) add(b answers) {
+	a.kept, a.fresh = append(a.kept, b.kept...), append(a.fresh, b.fresh...)
 }
 
 // ask sends a request and wants its answer.

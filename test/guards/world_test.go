@@ -160,7 +160,9 @@ func (w *world) figure(t *testing.T, series string) float64 {
 }
 
 // active is how many connections the proxy has.
-func (w *world) active(t *testing.T) float64 { return w.figure(t, "^wye_proxy_connections_active") }
+func (w *world) active(t *testing.T) float64 {
+	return w.figure(t, "^wye_proxy_(connections|handshakes)_active")
+}
 
 func (w *world) await(t *testing.T, what string, holds func() bool) {
 	t.Helper()
