@@ -4,10 +4,8 @@
 package listener_test
 
 import (
-	"net"
-	"net/netip"
+	"fmt"
 	"testing"
-	"time"
 
 	pushv1 "github.com/wye-dev/wye/api/push/v1"
 	"github.com/wye-dev/wye/proxy/listener"
@@ -39,14 +37,9 @@ func servers(t *testing.T, n int) []*pushv1.Endpoint {
 // askFrom connects from 127.0.1.i and returns the name of the server that answers.
 func (p *proxy) askFrom(i int) string {
 	p.t.Helper()
-	dialer := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 1, byte(i))}}
-	conn, err := dialer.Dial("tcp", netip.AddrPortFrom(loopback(), p.port).String())
-	if err != nil {
-		p.t.Fatal(err)
-	}
+	conn := p.dialFrom(fmt.Sprintf("127.0.1.%d", i))
 	defer conn.Close()
-	_ = conn.SetDeadline(time.Now().Add(patience))
-	return p.hear(conn.(*net.TCPConn))
+	return p.hear(conn)
 }
 
 func TestRoundRobinIsExact(t *testing.T) { onEveryPlane(t, testRoundRobinIsExact) }

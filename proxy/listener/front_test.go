@@ -9,15 +9,12 @@ import (
 	"crypto/x509"
 	"io"
 	"net"
-	"net/netip"
 	"slices"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
 	"google.golang.org/protobuf/proto"
 
 	pushv1 "github.com/wye-dev/wye/api/push/v1"
@@ -342,20 +339,7 @@ func TestClientsThatGiveUpAreCounted(t *testing.T) {
 // from connects from an address and sends a text.
 func (f *fronted) from(address, text string) *net.TCPConn {
 	f.t.Helper()
-	dialer := net.Dialer{
-		LocalAddr: net.TCPAddrFromAddrPort(netip.AddrPortFrom(netip.MustParseAddr(address), 0)),
-		// Else no test could listen on the port that this takes, for a minute.
-		Control: func(_, _ string, raw syscall.RawConn) error {
-			return raw.Control(func(fd uintptr) { _ = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_REUSEADDR, 1) })
-		},
-	}
-	to, err := dialer.Dial("tcp", netip.AddrPortFrom(loopback(), f.port).String())
-	if err != nil {
-		f.t.Fatal(err)
-	}
-	conn := to.(*net.TCPConn)
-	f.t.Cleanup(func() { conn.Close() })
-	_ = conn.SetDeadline(time.Now().Add(patience))
+	conn := f.dialFrom(address)
 	if _, err := io.WriteString(conn, text); err != nil {
 		f.t.Fatal(err)
 	}

@@ -10,8 +10,11 @@ import (
 	"net/netip"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	pushv1 "github.com/wye-dev/wye/api/push/v1"
 	"github.com/wye-dev/wye/proxy/flow"
@@ -50,11 +53,18 @@ func (p *proxy) left(connections float64) {
 // dialFrom connects from an address of this machine.
 func (p *proxy) dialFrom(address string) *net.TCPConn {
 	p.t.Helper()
-	from := &net.TCPAddr{IP: net.ParseIP(address)}
-	conn, err := net.DialTCP("tcp", from, net.TCPAddrFromAddrPort(netip.AddrPortFrom(loopback(), p.port)))
+	dialer := net.Dialer{
+		LocalAddr: &net.TCPAddr{IP: net.ParseIP(address)},
+		// Else no test could listen on the port that this takes, for a minute.
+		Control: func(_, _ string, raw syscall.RawConn) error {
+			return raw.Control(func(fd uintptr) { _ = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_REUSEADDR, 1) })
+		},
+	}
+	to, err := dialer.Dial("tcp", netip.AddrPortFrom(loopback(), p.port).String())
 	if err != nil {
 		p.t.Fatal(err)
 	}
+	conn := to.(*net.TCPConn)
 	p.t.Cleanup(func() { conn.Close() })
 	_ = conn.SetDeadline(time.Now().Add(patience))
 	return conn

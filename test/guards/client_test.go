@@ -110,11 +110,14 @@ func tryDial(from string, to netip.AddrPort) (*net.TCPConn, error) {
 	return tcp, tcp.SetLinger(0)
 }
 
-// portLater has a socket get its port when it connects: until then it would have to be
-// one that nobody has, to wherever.
+// portLater has a socket get its port when it connects, one that others may listen on:
+// before, it would have to be one that nobody has, to wherever.
 func portLater(_, _ string, conn syscall.RawConn) (err error) {
 	control := conn.Control(func(fd uintptr) {
-		err = unix.SetsockoptInt(int(fd), unix.IPPROTO_IP, unix.IP_BIND_ADDRESS_NO_PORT, 1)
+		err = errors.Join(
+			unix.SetsockoptInt(int(fd), unix.IPPROTO_IP, unix.IP_BIND_ADDRESS_NO_PORT, 1),
+			unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_REUSEADDR, 1),
+		)
 	})
 	return errors.Join(control, err)
 }
