@@ -74,6 +74,7 @@ var flow = map[string][]string{
 	"proxy/flow":     {},
 	"proxy/guard":    {"proxy/flow"},
 	"proxy/socket":   {},
+	"proxy/handover": {"proxy/socket"},
 	"proxy/listener": {"api/push/v1", "proxy/guard", "proxy/metrics", "proxy/migration", "proxy/plan", "proxy/socket"},
 	"proxy/affinity": {}, // of clients, to arms and endpoints
 	"proxy/router":   {"dtab", "proxy/affinity"},
@@ -95,7 +96,7 @@ var flow = map[string][]string{
 	},
 	"proxy/admin": {"api/push/v1", "proxy/apply"},
 	"proxy": {
-		"api/push/v1", "proxy/admin", "proxy/apply", "proxy/balancer", "proxy/health", "proxy/listener", "proxy/loop", "proxy/metrics", "proxy/plan", "proxy/portable",
+		"api/push/v1", "proxy/admin", "proxy/apply", "proxy/balancer", "proxy/handover", "proxy/health", "proxy/listener", "proxy/loop", "proxy/metrics", "proxy/plan", "proxy/portable", "proxy/socket",
 		"proxy/tlsconf", "proxy/upstream",
 	},
 	"proxy/pushtest": {"api/push/v1"}, // a controller for the tests of the data plane
@@ -124,7 +125,7 @@ var flow = map[string][]string{
 	// Programs.
 	"cmd/kubectl-wye":    {"cli"},
 	"cmd/wye-controller": {"api/v1alpha1", "controllers"},
-	"cmd/wye-proxy":      {"document", "proxy", "proxy/apply", "proxy/file", "proxy/linkerdtcp"},
+	"cmd/wye-proxy":      {"document", "proxy", "proxy/apply", "proxy/file", "proxy/handover", "proxy/linkerdtcp"},
 	"cmd/wye-namerd": {
 		"document", "dtab", "namer/mounts",
 		"namerd", "namerd/admin", "namerd/boundnames", "namerd/config", "namerd/inmemory",

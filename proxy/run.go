@@ -25,6 +25,7 @@ import (
 	pushv1 "github.com/wye-dev/wye/api/push/v1"
 	"github.com/wye-dev/wye/proxy/admin"
 	"github.com/wye-dev/wye/proxy/apply"
+	"github.com/wye-dev/wye/proxy/handover"
 	"github.com/wye-dev/wye/proxy/health"
 	"github.com/wye-dev/wye/proxy/listener"
 	"github.com/wye-dev/wye/proxy/metrics"
@@ -52,6 +53,9 @@ type Options struct {
 	SharePorts bool
 	// Zone that the proxy is in; endpoints meant for it go first. Empty: not known.
 	Zone string
+	// HandOver has the proxy take the ports of the process before it, and give them to
+	// the next. Run closes it. Nil: there is neither.
+	HandOver *handover.HandOver
 	// Admin is where the admin server listens. Run closes it.
 	Admin net.Listener
 	// Drain is closed to have the proxy drain and Run return. Nil: never.
@@ -82,14 +86,21 @@ func Run(ctx context.Context, o Options) error {
 	defer end()
 	s, err := newServer(o, end)
 	if err != nil {
+		if o.HandOver != nil {
+			o.HandOver.Close()
+		}
 		return err
 	}
 
 	// 1. Admin first: probes see a proxy that starts, and /ready says what it waits for.
 	adminCtx, stopAdmin := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopAdmin()
+	s.stopAdmin = stopAdmin
 	adminEnd := make(chan error, 1)
-	go func() { adminEnd <- s.serveAdmin(adminCtx) }()
+	go func() {
+		defer close(s.adminOver)
+		adminEnd <- s.serveAdmin(adminCtx)
+	}()
 
 	// 2. Then the source of config is followed, and endpoints are checked.
 	checkCtx, stopChecks := context.WithCancel(context.WithoutCancel(ctx))
@@ -101,29 +112,36 @@ func Run(ctx context.Context, o Options) error {
 	defer unfollow()
 	var following sync.WaitGroup
 	following.Go(func() { s.source.Run(followCtx) })
+	handing := s.handOver(followCtx)
 
 	// 3. Serve.
 	var broken error
+	delay, alone := o.DrainDelay, false
 	select {
 	case <-o.Drain:
 	case <-s.told:
+	case <-s.relieved: // who sends connections has nothing to notice
+		delay = 0
 	case <-ctx.Done():
-	case broken = <-adminEnd: // nobody could tell how the proxy is
+	case broken = <-adminEnd: // nobody could tell how the proxy is, unless another one does
+		alone = true
 	}
 
 	// 4. Not ready any more, but still accepting, and still following the source.
 	s.draining.Store(true)
-	o.Log.Info("draining", "delay", o.DrainDelay, "deadline", o.DrainDeadline, "connections", s.set.Active())
-	wait(ctx, o.DrainDelay)
+	o.Log.Info("draining", "delay", delay, "deadline", o.DrainDeadline, "connections", s.set.Active())
+	s.wait(ctx, delay)
 
 	// 5. No more config, no more connections, and the end of those that are left.
 	unfollow()
 	following.Wait()
+	s.letGo()
 	hurried := s.drain(ctx)
 
 	// 6. Admin last.
 	stopAdmin()
-	if broken == nil {
+	handing()
+	if !alone {
 		broken = <-adminEnd
 	}
 	return errors.Join(hurried, broken)
@@ -138,11 +156,19 @@ type server struct {
 	registry *prometheus.Registry
 	told     chan struct{} // closed when the source says that the proxy is to drain
 	draining atomic.Bool
+
+	stopAdmin context.CancelFunc
+	adminOver chan struct{} // closed when the admin server has ended
+	begun     chan struct{} // closed when the admin server may begin
+	relieved  chan struct{} // closed when another process has taken over
 }
 
 // newServer makes the parts; end ends Run's context.
 func newServer(o Options, end func()) (*server, error) {
-	s := &server{Options: o, registry: prometheus.NewRegistry(), told: make(chan struct{})}
+	s := &server{
+		Options: o, registry: prometheus.NewRegistry(), told: make(chan struct{}),
+		adminOver: make(chan struct{}), begun: make(chan struct{}), relieved: make(chan struct{}),
+	}
 	s.registry.MustRegister(
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
@@ -155,6 +181,8 @@ func newServer(o Options, end func()) (*server, error) {
 	s.set = listener.NewSet(driver, listener.Options{
 		Address:    o.Bind,
 		Shared:     o.SharePorts,
+		Inherit:    s.inherit,
+		Hold:       s.inherits(),
 		Log:        o.Log,
 		Metrics:    counted,
 		OnRefusals: func([]*pushv1.Refusal) { s.source.Recheck() },
@@ -195,8 +223,14 @@ func (s *server) driver(m *metrics.Metrics) (listener.Driver, error) {
 	return loops(s.Loops, s.Log, m)
 }
 
-// serveAdmin answers on the admin port until ctx ends.
+// serveAdmin answers on the admin port until ctx ends: at once, unless the process
+// before this one still does.
 func (s *server) serveAdmin(ctx context.Context) error {
+	select {
+	case <-s.begun:
+	case <-ctx.Done():
+		return s.Admin.Close()
+	}
 	s.Log.Info("admin listening", "address", s.Admin.Addr().String())
 	return admin.Serve(ctx, s.Admin, s.source.Handler(), s.Log)
 }
@@ -218,10 +252,11 @@ func (s *server) drain(ctx context.Context) error {
 	return nil
 }
 
-// wait returns after d, or when ctx ends.
-func wait(ctx context.Context, d time.Duration) {
+// wait returns after d, when ctx ends, or when another process has taken over.
+func (s *server) wait(ctx context.Context, d time.Duration) {
 	select {
 	case <-time.After(d):
+	case <-s.relieved:
 	case <-ctx.Done():
 	}
 }

@@ -5,6 +5,7 @@ package proxy
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net/http"
 
@@ -23,6 +24,9 @@ type Source interface {
 	// Recheck says that the plane's refusals have changed by themselves. It does
 	// not block, and may be called at any time.
 	Recheck()
+	// Settled says what is still missing of what the source has to say; nil: the
+	// proxy serves all of it, as far as it can.
+	Settled() error
 	// Handler answers on the admin port.
 	Handler() http.Handler
 }
@@ -40,6 +44,8 @@ type Host struct {
 	End        func()               // ends all connections at once, and Run with an error
 	Log        *slog.Logger
 }
+
+var errNoConfig = errors.New("the controller has not sent a config yet, and none was saved")
 
 // pushed makes the source that is the controller of a fleet.
 func pushed(config apply.Options) func(Host) Source {
@@ -64,6 +70,14 @@ func (f *follower) Run(ctx context.Context) {
 }
 
 func (f *follower) Recheck() { f.client.Recheck() }
+
+// Settled: a config, however old, is what there is to serve.
+func (f *follower) Settled() error {
+	if f.client.Status().Config == nil {
+		return errNoConfig
+	}
+	return nil
+}
 
 func (f *follower) Handler() http.Handler {
 	return admin.Handler(admin.Options{

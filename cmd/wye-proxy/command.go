@@ -6,7 +6,6 @@ package main
 import (
 	"fmt"
 	"io"
-	"net"
 
 	"github.com/spf13/cobra"
 
@@ -58,6 +57,10 @@ The first SIGTERM or SIGINT drains: /ready turns to 503, the proxy goes on
 accepting for --drain-delay, then closes its ports and gives connections
 --drain-deadline to end. A second one ends everything at once.
 
+With --hand-over PATH, a second process that is started with the same PATH takes the
+ports of the first when it is ready, and the first drains: no connection is refused
+in between. If the second ends before that, the first goes on.
+
 Exit codes: 0 after a drain, 1 when it cannot run or had to end at once, 2 for
 a mistake on the command line or in FILE.`
 
@@ -95,9 +98,6 @@ func newCommand(drain <-chan struct{}, logs io.Writer) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if err := s.plane(&o); err != nil {
-				return err
-			}
 			o.Drain = drain
 			return proxy.Run(command.Context(), o)
 		},
@@ -124,7 +124,10 @@ func (s *settings) from(command *cobra.Command, args []string, logs io.Writer) (
 	if err != nil {
 		return o, err
 	}
-	if o.Admin, err = net.Listen("tcp", s.adminAddr); err != nil {
+	if err := s.plane(&o); err != nil {
+		return o, err
+	}
+	if err := s.listenAdmin(&o, "tcp", s.adminAddr); err != nil {
 		return o, fmt.Errorf("--admin-addr: %w", err)
 	}
 	return o, nil

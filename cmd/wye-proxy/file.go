@@ -6,7 +6,6 @@ package main
 import (
 	"fmt"
 	"io"
-	"net"
 	"os"
 	"slices"
 	"strings"
@@ -55,7 +54,10 @@ func (s *settings) fileOptions(command *cobra.Command, name string, logs io.Writ
 	if config.Admin.Addr().Is4() {
 		network = "tcp4" // to "tcp", 0.0.0.0 is IPv6 as well
 	}
-	if o.Admin, err = net.Listen(network, config.Admin.String()); err != nil {
+	if err := s.plane(&o); err != nil {
+		return proxy.Options{}, err
+	}
+	if err := s.listenAdmin(&o, network, config.Admin.String()); err != nil {
 		return proxy.Options{}, fmt.Errorf("admin: %w", err)
 	}
 	return o, nil
@@ -65,7 +67,7 @@ func (s *settings) fileOptions(command *cobra.Command, name string, logs io.Writ
 func onlyForFile(flags *pflag.FlagSet) error {
 	var wrong []string
 	flags.Visit(func(f *pflag.Flag) {
-		if !slices.Contains([]string{"drain-delay", "data-plane", "log-level", "log-format"}, f.Name) {
+		if !slices.Contains([]string{"hand-over", "drain-delay", "data-plane", "log-level", "log-format"}, f.Name) {
 			wrong = append(wrong, "--"+f.Name)
 		}
 	})

@@ -31,6 +31,7 @@ type settings struct {
 	bind          string
 	sharePorts    bool
 	zone          string
+	handOver      string
 	adminAddr     string
 	drainDelay    time.Duration
 	drainDeadline time.Duration
@@ -56,6 +57,7 @@ func (s *settings) register(command *cobra.Command) {
 	f.StringVar(&s.bind, "bind", "", "IP `ADDRESS` to open the routes' ports on (default: every address, IPv4 and IPv6)")
 	f.BoolVar(&s.sharePorts, "share-ports", false, "open the routes' ports even if other proxies of the same user have them open with --share-ports; connections are spread over all")
 	f.StringVar(&s.zone, "zone", "", "`NAME` of the zone that this proxy is in, for endpoints that are meant for zones (default $POD_ZONE, else none)")
+	f.StringVar(&s.handOver, "hand-over", "", "`PATH` of a Unix socket, in a directory of this user's own, at which a process that is started with it too takes over from this one; no connection is refused (default: none does)")
 	f.StringVar(&s.adminAddr, "admin-addr", "127.0.0.1:9990", "`HOST:PORT` of /live, /ready, /metrics and /config; without HOST: every address")
 	f.DurationVar(&s.drainDelay, "drain-delay", 5*time.Second, "`TIME` to go on accepting once draining begins, so that senders notice")
 	f.DurationVar(&s.drainDeadline, "drain-deadline", 30*time.Second, "`TIME` that connections have to end after that")

@@ -7,11 +7,8 @@
 package admin
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
 	"time"
 
@@ -30,8 +27,6 @@ const (
 	// maxScrapes bounds the requests for /metrics, and those for /config, that
 	// are answered at once.
 	maxScrapes = 4
-	// stopTimeout is how long answers may take to finish once the server stops.
-	stopTimeout = time.Second
 )
 
 // Options of Handler. All are required.
@@ -41,35 +36,6 @@ type Options struct {
 	Active   func() int  // connections being served
 	Metrics  prometheus.Gatherer
 	Log      *slog.Logger
-}
-
-// Serve has h answer on l until ctx ends, and closes l.
-func Serve(ctx context.Context, l net.Listener, h http.Handler, log *slog.Logger) error {
-	server := &http.Server{
-		Handler:           h,
-		ReadHeaderTimeout: headerTimeout,
-		ReadTimeout:       readTimeout,
-		WriteTimeout:      writeTimeout,
-		IdleTimeout:       idleTimeout,
-		MaxHeaderBytes:    maxHeader,
-		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
-	}
-	served := make(chan error, 1)
-	go func() { served <- server.Serve(l) }()
-	select {
-	case err := <-served:
-		return fmt.Errorf("serve admin: %w", err)
-	case <-ctx.Done():
-	}
-	finish, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
-	defer cancel()
-	if server.Shutdown(finish) != nil {
-		server.Close() // what is left took too long
-	}
-	if err := <-served; !errors.Is(err, http.ErrServerClosed) {
-		return fmt.Errorf("serve admin: %w", err)
-	}
-	return nil
 }
 
 // Handler answers GET and HEAD of the four paths: 404 to others, 405 to other methods.

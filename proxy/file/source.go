@@ -10,6 +10,7 @@
 package file
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -203,6 +204,19 @@ func (s *source) Serving() *pushv1.Config {
 // Recheck implements proxy.Source. Refusals are read when somebody asks for them, and
 // the listeners have logged what happened.
 func (s *source) Recheck() {}
+
+// Settled implements proxy.Source: every name has been answered, and is served.
+func (s *source) Settled() error {
+	for _, n := range s.names {
+		if state := n.known(); state.Answer == nil {
+			return fmt.Errorf("no answer yet for %s%s: %w", n.router, n.path, cmp.Or(state.Err, dtab.ErrPending))
+		}
+	}
+	if coming := s.answered() - len(s.Serving().GetRoutes()); coming > 0 {
+		return fmt.Errorf("%d routes are being put in service", coming)
+	}
+	return nil
+}
 
 // text is an error's, empty for none.
 func text(err error) string {

@@ -154,6 +154,8 @@ func (f *fixed) Run(ctx context.Context) {
 // Recheck implements proxy.Source.
 func (f *fixed) Recheck() {}
 
+func (f *fixed) Settled() error { return nil }
+
 // Handler implements proxy.Source.
 func (f *fixed) Handler() http.Handler { return http.NotFoundHandler() }
 
