@@ -11,7 +11,7 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 type LoadBalancing struct {
 	// P2C takes the less loaded of two endpoints drawn at random; RoundRobin one after
 	// the other; LeastConnections the one with the fewest connections; ConsistentHash
-	// the same endpoint for the same client address (of IPv6, its first 64 bits) for as
+	// the same endpoint for the same client address for as
 	// long as that endpoint is there. P2C when not set. All keep to the endpoints'
 	// weights, where their source states any.
 	// +optional

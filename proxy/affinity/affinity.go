@@ -14,8 +14,8 @@ import (
 )
 
 // Client is the key of a client's address: of all of an IPv4 address, also one that
-// is written as IPv6, and of the first 64 bits of an IPv6 address, in which a host
-// may have as many addresses as it likes. Zones do not count.
+// is written as IPv6, or of an IPv6 address: nodes give all their pods addresses of one
+// /64, and those are not one client. Zones do not count.
 func Client(addr netip.Addr) uint64 {
 	addr = addr.Unmap()
 	if addr.Is4() {
@@ -23,7 +23,7 @@ func Client(addr netip.Addr) uint64 {
 		return mix(uint64(binary.BigEndian.Uint32(b[:])) | 1<<32)
 	}
 	b := addr.As16()
-	return mix(mix(binary.BigEndian.Uint64(b[:])) + 1)
+	return mix(mix(binary.BigEndian.Uint64(b[:8])+1) ^ binary.BigEndian.Uint64(b[8:]))
 }
 
 // Name is the key of a name, such as an arm's, or of an endpoint's address as text.
