@@ -6,6 +6,7 @@ package proxy
 import (
 	"crypto/sha256"
 	"fmt"
+	"iter"
 	"log/slog"
 	"slices"
 
@@ -90,6 +91,38 @@ func (k *keyring) putBundle(b *pushv1.TrustBundle) error {
 	}
 	k.store.PutBundle(b.GetName(), bundle)
 	return nil
+}
+
+// Explain says of what was refused for a key that has not come that it will.
+func (k *keyring) Explain(config *pushv1.Config, refused []*pushv1.Refusal) {
+	if k == nil || len(refused) == 0 {
+		return
+	}
+	needs := map[string]iter.Seq2[pushv1.ResourceKind, string]{}
+	key := func(kind pushv1.ResourceKind, name string) string { return kind.String() + " " + name }
+	for _, r := range config.GetRoutes() {
+		needs[key(pushv1.ResourceKind_RESOURCE_KIND_ROUTE, r.GetName())] = r.Materials()
+	}
+	for _, p := range config.GetPools() {
+		needs[key(pushv1.ResourceKind_RESOURCE_KIND_POOL, p.GetName())] = p.Materials()
+	}
+	for _, r := range refused {
+		if k.lacks(needs[key(r.GetResource().GetKind(), r.GetResource().GetName())]) {
+			r.Message += "; keys are not saved, so this is served when the controller has sent them"
+		}
+	}
+}
+
+func (k *keyring) lacks(needs iter.Seq2[pushv1.ResourceKind, string]) bool {
+	if needs == nil {
+		return false
+	}
+	for kind, name := range needs {
+		if _, ok := k.identities[name]; kind == pushv1.ResourceKind_RESOURCE_KIND_IDENTITY && !ok {
+			return true
+		}
+	}
+	return false
 }
 
 // Settle is called before a plan is in force: it gives its servers the ticket keys, and

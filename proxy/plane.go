@@ -34,6 +34,7 @@ func (p *plane) Install(config *pushv1.Config) []*pushv1.Refusal {
 	p.builder.Now = time.Now()
 	unusable := p.keys.Put(config)
 	next, invalid := p.builder.Build(config, p.serving)
+	p.keys.Explain(config, invalid)
 	p.keys.Settle(config, p.serving, next)
 	p.serving, p.invalid = next, append(invalid, unusable...)
 	p.mu.Unlock()
