@@ -280,7 +280,7 @@ func TestAnEndpointThatDoesNotAnswerIsTakenOut(t *testing.T) {
 	onEveryPlane(t, func(t *testing.T, plane plane) {
 		p := start(t, plane, listener.Options{})
 		config := p.config(leaf("a"), settled("a", &pushv1.PoolSettings{FailureAccrual: lasting()}, server(t, "a"), blackHole(t)))
-		config.Routes[0].Timeouts = &pushv1.Timeouts{Attempt: durationpb.New(50 * time.Millisecond)}
+		config.Routes[0].Timeouts = &pushv1.Timeouts{Attempt: durationpb.New(500 * time.Millisecond)}
 		if refused := p.try(config); len(refused) > 0 {
 			t.Fatal(refused)
 		}
