@@ -50,8 +50,8 @@ func config(routes []route) *pushv1.Config {
 	return c
 }
 
-// maxHandshakes is how many clients of a server may be in the middle of their TLS at a
-// time, as by default in a fleet. linkerd-tcp has no key for it.
+// maxHandshakes is how many clients of a server may be in the middle of their TLS, or
+// of what a proxy says of them, at a time, as by default in a fleet. linkerd-tcp has no key for it.
 const maxHandshakes = 4096
 
 func (r route) listener() *pushv1.Listener {
@@ -62,7 +62,13 @@ func (r route) listener() *pushv1.Listener {
 		MaxConnections:    r.server.MaxConnections,
 		CongestionControl: r.server.Congestion.Clients,
 	}
-	if r.server.TLS != nil {
+	for _, net := range r.server.Trusted {
+		if l.ProxyProtocol == nil {
+			l.ProxyProtocol = &pushv1.AcceptedProxyProtocol{}
+		}
+		l.ProxyProtocol.TrustedCidrs = append(l.ProxyProtocol.TrustedCidrs, net.String())
+	}
+	if r.server.TLS != nil || l.ProxyProtocol != nil {
 		l.MaxHandshakes = maxHandshakes
 	}
 	return l

@@ -138,3 +138,13 @@ func FuzzRead(f *testing.F) {
 		}
 	})
 }
+
+func BenchmarkRead(b *testing.B) {
+	whole := said(b, &tls.Config{ServerName: "some.example.com", NextProtos: []string{"redis"}})
+	b.ReportAllocs()
+	for b.Loop() {
+		if h, _, err := hello.Read(whole); h == nil || err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -51,7 +51,9 @@ type Server struct {
 	MaxConnections uint32        // at a time
 	TLS            *TLS          // of clients ends here; nil: it is passed on
 	Congestion     Congestion    // of TCP
-	Backends       Backends
+	// Trusted are the networks of those who begin each connection with a PROXY header.
+	Trusted  []netip.Prefix
+	Backends Backends
 }
 
 // Backends says how the endpoints of a server are reached.

@@ -173,6 +173,7 @@ func (r *reader) server(n *yaml.Node) Server {
 		document.Field{Key: "maxConcurrency", Read: r.Whole(&most, "maxConcurrency", 1, math.MaxInt32)},
 		document.Field{Key: "tls", Read: func(n *yaml.Node) { s.TLS = r.tls(n) }},
 		document.Field{Key: "congestionControl", Read: r.congestionControl(&s.Congestion.Clients)},
+		document.Field{Key: "proxyProtocol", Read: func(n *yaml.Node) { s.Trusted = r.trust(n) }},
 	)
 	r.Need(n, found, what, "port", "dstName")
 	s.Address, s.MaxConnections = netip.AddrPortFrom(ip.Unmap(), port), uint32(most)

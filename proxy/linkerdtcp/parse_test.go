@@ -224,7 +224,7 @@ func TestMistakesAreToldWithTheirPlace(t *testing.T) {
 	server := func(rest string) string {
 		return "routers:\n- label: a\n  dtab: ''\n  servers:\n  - " + rest
 	}
-	const keys = "known are port, ip, dstName, connectTimeoutMs, connectionLifetimeSecs, maxConcurrency, tls, congestionControl"
+	const keys = "known are port, ip, dstName, connectTimeoutMs, connectionLifetimeSecs, maxConcurrency, tls, congestionControl, proxyProtocol"
 	for _, c := range []struct{ reason, text, want string }{
 		{"nothing", "", "f: it is empty; at least one router is needed"},
 		{"no router", "admin:", "f:1:1: the configuration needs routers"},
@@ -263,6 +263,18 @@ func TestMistakesAreToldWithTheirPlace(t *testing.T) {
 		{"no path", server("{port: 1, dstName: redis}"), "f:5:24: dstName: '/' expected, but 'r' found; begin the path with /, as in /svc"},
 		{"the empty path", server("{port: 1, dstName: /}"), "f:5:24: dstName is empty"},
 		{"no limit", server("{port: 1, dstName: /x, maxConcurrency: 0}"), `f:5:44: maxConcurrency must be a whole number from 1 to 2147483647, and is "0"`},
+		{
+			"nobody trusted", server("{port: 1, dstName: /x, proxyProtocol: {}}"),
+			"f:5:43: proxyProtocol of a server needs trustedCIDRs",
+		},
+		{
+			"somebody without a network", server("{port: 1, dstName: /x, proxyProtocol: {trustedCIDRs: [10.0.0.1]}}"),
+			"f:5:58: trustedCIDRs: \"10.0.0.1\" is not a network such as 10.0.0.0/8 or 2001:db8::/32",
+		},
+		{
+			"no network", server("{port: 1, dstName: /x, proxyProtocol: {trustedCIDRs: []}}"),
+			"f:5:58: trustedCIDRs must be a list of 1 to 64 networks",
+		},
 		{
 			"no congestion control", server("{port: 1, dstName: /x, congestionControl: ''}"),
 			"f:5:47: congestionControl is empty; leave it out for the kernel's default",

@@ -185,3 +185,13 @@ func FuzzRead(f *testing.F) {
 		}
 	})
 }
+
+func BenchmarkRead(b *testing.B) {
+	text := []byte(v2(0x21, 0x11, ends4))
+	b.ReportAllocs()
+	for b.Loop() {
+		if h, _, err := proxyproto.Read(text); h == nil || err != nil {
+			b.Fatal(err)
+		}
+	}
+}

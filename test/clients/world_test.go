@@ -3,7 +3,8 @@
 
 // Package clients runs programs that people know through wye-proxy, and without it:
 // redis-cli and redis-benchmark, iperf3, psql and pg_dump, each with its real server.
-// What they say must be the same, byte for byte, where it does not depend on time.
+// What they say must be the same, byte for byte, where it does not depend on time. And
+// curl and openssl reach nginx, HAProxy and openssl by name, through those in front.
 package clients
 
 import (

@@ -6,6 +6,7 @@ package conformance
 import (
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/netip"
 	"sync"
@@ -105,6 +106,12 @@ func (s scenario) converse(w *world, accept func(*marks) (*net.TCPConn, error)) 
 		conn, err := dial(w.address, s.sockets)
 		switch {
 		case err == nil:
+			if s.route.front {
+				_, err = io.WriteString(conn, header)
+			}
+			if err != nil {
+				w.t.Error(err)
+			}
 			client.run(conn, s.client)
 		case errors.Is(err, syscall.ECONNRESET): // so soon
 			client.end = "RST"

@@ -72,6 +72,7 @@ type route struct {
 	endpoints               []netip.AddrPort
 	connect, idle, lifetime time.Duration // idle 0: never; the others as in pushv1.Timeouts
 	secret                  secret
+	front                   bool // a proxy is in front, which tells of clients
 }
 
 // start runs a proxy until the test ends, and returns when its port is open.
@@ -135,6 +136,9 @@ func (r route) config(port uint16) *pushv1.Config {
 		Pools: []*pushv1.Pool{{Name: "/#/p", Endpoints: endpoints}},
 	}
 	r.secret.settle(config)
+	if r.front {
+		behind(config)
+	}
 	return config
 }
 
