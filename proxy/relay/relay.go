@@ -103,10 +103,10 @@ func (s *session) half(dst, src End, moved func(int64)) {
 		if src == s.backend {
 			s.dropped()
 		}
-		s.end(dst).Store(true)
-		// An error here means that dst is gone, which the other half will find.
-		if dst.TLS != nil {
-			_ = dst.TLS.CloseWrite()
+		// An error here means that dst is gone, which the other half will find: it is told
+		// of a reset, unless writing was. Then it is not to take that for the end.
+		if dst.TLS == nil || dst.TLS.CloseWrite() == nil {
+			s.end(dst).Store(true)
 		}
 		_ = dst.TCP.CloseWrite()
 	}

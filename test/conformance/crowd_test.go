@@ -4,6 +4,7 @@
 package conformance
 
 import (
+	"crypto/tls"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -19,6 +20,7 @@ import (
 // the number of its conversation, so that the backend knows its part.
 type crowd struct {
 	world    *world
+	secret   secret
 	listener *net.TCPListener
 
 	taking   sync.Mutex     // held while a conversation is added to backends, and to wait for them
@@ -49,10 +51,10 @@ func (s scripted) Errorf(format string, args ...any) {
 func (s scripted) Error(args ...any) { s.Errorf("%s", fmt.Sprint(args...)) }
 
 // newCrowd starts a proxy and a backend for many conversations.
-func newCrowd(t testing.TB, p plane, backend sockets) *crowd {
+func newCrowd(t testing.TB, p plane, backend sockets, secret secret) *crowd {
 	t.Helper()
 	l, address := listen(t, backend)
-	c := &crowd{world: start(t, p, route{endpoints: []netip.AddrPort{address}}), listener: l}
+	c := &crowd{world: start(t, p, route{endpoints: []netip.AddrPort{address}, secret: secret}), secret: secret, listener: l}
 	var accepting sync.WaitGroup
 	accepting.Go(c.accept)
 	t.Cleanup(func() {
@@ -102,7 +104,13 @@ func (c *crowd) begin(t scripted, number uint32, parts conversation) {
 		t.Error(err)
 		return
 	}
-	if err := binary.Write(conn, binary.BigEndian, number); err != nil {
+	if c.secret.client {
+		p.client.keys = c.world.keys.client
+	}
+	if !p.client.begin(conn) {
+		return
+	}
+	if err := binary.Write(p.client.speak, binary.BigEndian, number); err != nil {
 		t.Error(err)
 	}
 	parts.client.do(p.client, conn)
@@ -152,13 +160,21 @@ func (c *crowd) rest(t testing.TB) {
 func (c *crowd) answer(conn *net.TCPConn) {
 	defer conn.Close()
 	_ = conn.SetDeadline(time.Now().Add(patience)) // fails on a connection that is gone
+	speak := stream(conn)
+	if c.secret.backend {
+		speak = tls.Server(conn, c.world.keys.backend)
+	}
 	var number [4]byte
-	if _, err := io.ReadFull(conn, number[:]); err != nil {
+	if _, err := io.ReadFull(speak, number[:]); err != nil {
 		return
 	}
 	c.mu.Lock()
 	p := c.peers[binary.BigEndian.Uint32(number[:])]
 	p.backend = newPeer(c.worldFor(p.client.t), nil, 'b', 'c')
+	p.backend.conn, p.backend.speak = conn, speak
+	if c.secret.backend {
+		p.backend.keys = c.world.keys.backend
+	}
 	c.mu.Unlock()
 	p.parts.backend.do(p.backend, conn)
 }

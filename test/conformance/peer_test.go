@@ -51,18 +51,26 @@ func newPeer(w *world, m *marks, own, other byte) *peer {
 
 // run does a script, and closes the connection.
 func (p *peer) run(conn *net.TCPConn, script []step) {
-	p.conn, p.speak = conn, conn
-	if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
-		p.t.Error(err)
-	}
-	if p.keys != nil && !p.shake() {
-		_ = conn.Close()
+	if p.conn == nil && !p.begin(conn) {
 		return
 	}
 	for _, do := range script {
 		do(p)
 	}
 	_ = conn.Close() // may have been done
+}
+
+// begin is ready to speak over a connection, or closes it.
+func (p *peer) begin(conn *net.TCPConn) bool {
+	p.conn, p.speak = conn, conn
+	if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
+		p.t.Error(err)
+	}
+	if p.keys != nil && !p.shake() {
+		_ = conn.Close()
+		return false
+	}
+	return true
 }
 
 // write sends bytes, of the stream or beside it.
@@ -97,8 +105,8 @@ func (p *peer) read(want int64, size int) (missing int64) {
 
 // ending names how a stream ended; empty if it has not.
 func (p *peer) ending(err error) string {
-	if errors.Is(err, io.EOF) {
-		err = p.verified()
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		err = p.verified(err)
 	}
 	switch {
 	case err == nil:
@@ -118,9 +126,9 @@ func (p *peer) ending(err error) string {
 
 // verified is the error that an end of input stands for. The kernel tells of a reset
 // once, and may have told a write; what reads then finds the end of input.
-func (p *peer) verified() error {
+func (p *peer) verified(end error) error {
 	const closed = 7 // TCP_CLOSE; after FIN of both sides too
-	result := io.EOF
+	result := end
 	raw, err := p.conn.SyscallConn()
 	if err != nil {
 		return err

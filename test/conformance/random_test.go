@@ -17,6 +17,7 @@ const (
 	scriptSize    = 24  // bytes of a random script
 	conversations = 400 // of TestRandomConversations on each data plane
 	warmUp        = 100 // of them, before what is held is counted
+	secretOnes    = 200 // of them, in each way to have TLS
 	crowdSize     = 32  // conversations at once
 )
 
@@ -29,17 +30,22 @@ func TestRandomConversations(t *testing.T) {
 	}
 	for _, p := range planes() {
 		for _, backend := range []sockets{{}, {tight: true}} {
-			t.Run(fmt.Sprintf("%s, tight %t", p.name, backend.tight), func(t *testing.T) {
-				converseAtRandom(t, newCrowd(t, p, backend), number)
-			})
+			for _, secret := range append(secrets(), secret{}) {
+				t.Run(fmt.Sprintf("%s, tight %t, secret %+v", p.name, backend.tight, secret), func(t *testing.T) {
+					scripts := randomScripts(number)
+					if secret.client || secret.backend {
+						scripts = scripts[:secretOnes]
+					}
+					converseAtRandom(t, newCrowd(t, p, backend, secret), number, scripts)
+				})
+			}
 		}
 	}
 }
 
 // converseAtRandom holds random conversations, and has nothing be left of them.
-func converseAtRandom(t *testing.T, c *crowd, number uint64) {
+func converseAtRandom(t *testing.T, c *crowd, number uint64, scripts [][]byte) {
 	name := fmt.Sprintf("-seed %d", number)
-	scripts := randomScripts(number)
 	c.speak(t, name, scripts[:warmUp], crowdSize)
 	before := held(t)
 	c.speak(t, name+" after warm-up", scripts[warmUp:], crowdSize)
@@ -91,7 +97,7 @@ func FuzzConversations(f *testing.F) {
 			text = text[n:]
 		}
 		for _, p := range planes() {
-			newCrowd(t, p, sockets{}).speak(t, p.name, scripts, len(scripts)+1)
+			newCrowd(t, p, sockets{}, secret{}).speak(t, p.name, scripts, len(scripts)+1)
 		}
 	})
 }

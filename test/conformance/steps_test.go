@@ -109,10 +109,10 @@ func receiveBy(size int) step { return func(p *peer) { p.read(-1, size) } }
 
 // shut says that nothing more will be sent.
 func shut(p *peer) {
-	p.shut.Store(!p.broken)
-	if p.keys != nil {
-		_ = p.speak.CloseWrite()
+	if p.keys != nil && p.speak.CloseWrite() != nil { // which may have been told of a reset
+		p.broken = true
 	}
+	p.shut.Store(!p.broken)
 	_ = p.conn.CloseWrite()
 }
 
