@@ -197,7 +197,7 @@ func (t *translation) renewed(namespace string, form Bound) Bound {
 func (n need) examine(m *Material) (expires time.Time, err error) {
 	switch {
 	case m.Denied:
-		return expires, fmt.Errorf("the controller may not read %s; grant it get, list and watch there, or use one in another namespace", n.ref.object())
+		return expires, fmt.Errorf("the controller may not read %s; grant it list and watch there, or use one in another namespace", n.ref.object())
 	case m.Absent && n.bundle:
 		return expires, fmt.Errorf("there is no %s %q in namespace %q; create it with the authorities' certificates under %s",
 			n.ref.Kind, n.ref.Name, n.ref.Namespace, KeyAuthorities)

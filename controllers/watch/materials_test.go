@@ -89,7 +89,7 @@ func (c *cluster) create(o client.Object) {
 // permit lets the account follow one Secret, and no other.
 func (c *cluster) permit(resource, name string) {
 	c.create(&rbacv1.Role{ObjectMeta: meta(name), Rules: []rbacv1.PolicyRule{
-		{APIGroups: []string{""}, Resources: []string{resource}, ResourceNames: []string{name}, Verbs: []string{"get", "list", "watch"}},
+		{APIGroups: []string{""}, Resources: []string{resource}, ResourceNames: []string{name}, Verbs: []string{"list", "watch"}},
 	}})
 	c.create(&rbacv1.RoleBinding{
 		ObjectMeta: meta(name),

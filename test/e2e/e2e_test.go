@@ -28,6 +28,7 @@ func TestWye(t *testing.T) {
 		{"Observed", (*world).testObserved},
 		{"EndpointsFollow", (*world).testEndpoints},
 		{"BalancingByHash", (*world).testBalancing},
+		{"CertificateReplaced", (*world).testCertificate},
 		{"LeaderFailsOver", (*world).testFailover},
 		{"ControllerAway", (*world).testAway},
 		{"RollingRestart", (*world).testRestart},
