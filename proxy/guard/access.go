@@ -31,11 +31,8 @@ func NewAccess(allow, deny []string, audit bool) (*Access, error) {
 	return &Access{allow: allowed, deny: denied, audit: audit}, nil
 }
 
-// permits tells whether a client may come. nil permits everybody.
+// permits tells whether a client may come.
 func (a *Access) permits(client netip.Addr) bool {
-	if a == nil {
-		return true
-	}
 	client = client.Unmap().WithZone("")
 	return !a.deny.contain(client) && (len(a.allow) == 0 || a.allow.contain(client))
 }

@@ -51,24 +51,26 @@ func New(limits Limits, access *Access, before *Guard) *Guard {
 }
 
 // Admit lets a client in, or says why not. Leave must follow if the outcome is Open.
-// audited: it should have been refused, and the route only wants to know.
-func (g *Guard) Admit(client netip.Addr) (refusal flow.Outcome, audited bool) {
-	if !g.access.permits(client) {
-		if !g.access.audit {
-			return flow.AccessDenied, false
-		}
-		audited = true
+func (g *Guard) Admit(client netip.Addr) flow.Outcome {
+	if a := g.access; a != nil && !a.audit && !a.permits(client) {
+		return flow.AccessDenied
 	}
 	if g.limits.MaxPerClient > 0 && !g.crowd.clients.enter(keyOf(client), g.limits.MaxPerClient) {
-		return flow.ClientFull, audited
+		return flow.ClientFull
 	}
 	if g.crowd != nil {
 		if n := g.crowd.all.Add(1); g.limits.MaxConnections > 0 && n > int64(g.limits.MaxConnections) {
 			g.Leave(client)
-			return flow.RouteFull, audited
+			return flow.RouteFull
 		}
 	}
-	return flow.Open, audited
+	return flow.Open
+}
+
+// Audited tells whether a client that was let in should not have been, had the route
+// not only wanted to know.
+func (g *Guard) Audited(client netip.Addr) bool {
+	return g.access != nil && g.access.audit && !g.access.permits(client)
 }
 
 // Leave counts a client out that Admit of the same guard has let in.

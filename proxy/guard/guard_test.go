@@ -38,7 +38,7 @@ func TestTheCountsOfARouteAreThoseOfItsLimits(t *testing.T) {
 			g := New(test.limits, nil, nil)
 			for range 3 { // whoever was refused has left no trace
 				for i, client := range test.in {
-					if got, audited := g.Admit(address(client)); got != test.out[i] || audited {
+					if got := g.Admit(address(client)); got != test.out[i] {
 						t.Errorf("%s, number %d: %s", client, i+1, got)
 					}
 				}
@@ -67,20 +67,20 @@ func TestOtherLimitsCountWhoIsThere(t *testing.T) {
 	first.Admit(client)
 
 	second := New(Limits{MaxConnections: 2, MaxPerClient: 1}, nil, first)
-	if got, _ := second.Admit(client); got != flow.RouteFull {
+	if got := second.Admit(client); got != flow.RouteFull {
 		t.Errorf("with two there already: %s", got)
 	}
 	first.Leave(client)
-	if got, _ := second.Admit(client); got != flow.Open {
+	if got := second.Admit(client); got != flow.Open {
 		t.Errorf("with one there: %s", got)
 	}
 	third := New(Limits{MaxPerClient: 1}, nil, second)
-	if got, _ := third.Admit(client); got != flow.ClientFull {
+	if got := third.Admit(client); got != flow.ClientFull {
 		t.Errorf("a client that was counted by the guard before: %s", got)
 	}
 	second.Leave(client)
 	first.Leave(client)
-	if got, _ := third.Admit(client); got != flow.Open {
+	if got := third.Admit(client); got != flow.Open {
 		t.Errorf("with nobody there: %s", got)
 	}
 	if fresh := New(Limits{}, &Access{}, third); fresh.crowd != nil {
@@ -95,11 +95,11 @@ func TestAccessIsDecidedBeforeNumbers(t *testing.T) {
 	}
 	g := New(Limits{MaxConnections: 1}, access, nil)
 	for range 3 {
-		if got, _ := g.Admit(address("192.0.2.1")); got != flow.AccessDenied {
+		if got := g.Admit(address("192.0.2.1")); got != flow.AccessDenied {
 			t.Errorf("a stranger: %s", got)
 		}
 	}
-	if got, _ := g.Admit(address("10.1.1.1")); got != flow.Open {
+	if got := g.Admit(address("10.1.1.1")); got != flow.Open {
 		t.Errorf("strangers have taken the place of others: %s", got)
 	}
 }
@@ -111,7 +111,7 @@ func TestAuditLetsIn(t *testing.T) {
 	}
 	g := New(Limits{}, access, nil)
 	for client, want := range map[string]bool{"10.1.1.1": true, "192.0.2.1": false} {
-		if got, audited := g.Admit(address(client)); got != flow.Open || audited != want {
+		if got, audited := g.Admit(address(client)), g.Audited(address(client)); got != flow.Open || audited != want {
 			t.Errorf("%s: %s, audited %t", client, got, audited)
 		}
 	}
@@ -125,7 +125,7 @@ func TestManyClientsAtOnce(t *testing.T) {
 		all.Go(func() {
 			for n := range each {
 				client := netip.AddrFrom4([4]byte{10, byte(i % 2), byte(n >> 8), byte(n)})
-				if got, _ := g.Admit(client); got == flow.Open {
+				if got := g.Admit(client); got == flow.Open {
 					defer g.Leave(client)
 				}
 			}
@@ -159,7 +159,7 @@ func BenchmarkAdmit(b *testing.B) {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				if got, _ := g.Admit(client); got != flow.Open {
+				if got := g.Admit(client); got != flow.Open {
 					b.Fatal(got)
 				}
 				g.Leave(client)

@@ -28,12 +28,12 @@ func TestALimitThatChangesCountsWhoIsThere(t *testing.T) {
 		t.Errorf("%d bytes per second, want 5", got)
 	}
 	client := netip.MustParseAddr("10.0.0.1")
-	if got, _ := first.Routes[name].Guard.Admit(client); got != flow.Open {
+	if got := first.Routes[name].Guard.Admit(client); got != flow.Open {
 		t.Fatal(got)
 	}
 	config.Routes[0].Hash = "another"
 	second, _ := plan.Build(config, first)
-	if got, _ := second.Routes[name].Guard.Admit(client); got != flow.RouteFull {
+	if got := second.Routes[name].Guard.Admit(client); got != flow.RouteFull {
 		t.Errorf("the next form of the route has forgotten who is there: %s", got)
 	}
 	config.Routes[0].Limits = nil

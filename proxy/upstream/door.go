@@ -11,11 +11,10 @@ import (
 	"github.com/wye-dev/wye/proxy/plan"
 )
 
-// Door is what the guard of a route has said to a client. The zero Door: nothing yet,
-// or there is no guard.
+// Door is where a client has come into a route. The zero Door: it has not yet, or
+// nobody guards it.
 type Door struct {
-	guard   *guard.Guard // has counted the client in
-	audited bool         // it should have been refused, and the route only wants to know
+	guard *guard.Guard // has let the client in
 }
 
 // Knock asks whether a client may come to a route, which may be nil, or why not. Once
@@ -25,14 +24,17 @@ func Knock(to *plan.Route, client netip.Addr) (d Door, refusal flow.Outcome) {
 	if to == nil || to.Guard == nil {
 		return Door{}, flow.Open
 	}
-	refusal, audited := to.Guard.Admit(client)
-	if refusal != flow.Open {
+	if refusal = to.Guard.Admit(client); refusal != flow.Open {
 		return Door{}, refusal
 	}
-	return Door{guard: to.Guard, audited: audited}, flow.Open
+	return Door{guard: to.Guard}, flow.Open
 }
 
-// Leave tells whoever has counted the client in that the connection has ended.
+// audited tells whether the client should have been refused, and the route only wants
+// to know.
+func (d Door) audited(client netip.Addr) bool { return d.guard != nil && d.guard.Audited(client) }
+
+// Leave tells the guard that the connection of a client has ended.
 func (d Door) Leave(client netip.Addr) {
 	if d.guard != nil {
 		d.guard.Leave(client)

@@ -98,7 +98,7 @@ func (s *Search) Begin(m *metrics.Metrics, g Guest) Step {
 		}
 	}
 	step := s.choose()
-	if s.Door.audited {
+	if s.Door.audited(g.Client.Addr()) {
 		s.Arm.Audited()
 	}
 	return step
