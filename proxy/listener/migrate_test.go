@@ -4,7 +4,12 @@
 package listener_test
 
 import (
+	"errors"
+	"fmt"
+	"io"
 	"net"
+	"net/netip"
+	"syscall"
 	"testing"
 	"time"
 
@@ -260,5 +265,68 @@ func testADrainDoesNotWaitForAMigration(t *testing.T, plane plane) {
 	}
 	if ended := drainAtOnce(t, p.set); ended < 9 {
 		t.Errorf("the drain ended %d connections", ended)
+	}
+}
+
+// TestAMigratedConnectionEndsAsADrainEndsIt: in order where nothing moves, and with a
+// reset in the middle of a stream.
+func TestAMigratedConnectionEndsAsADrainEndsIt(t *testing.T) {
+	onEveryPlane(t, testAMigratedConnectionEndsAsADrainEndsIt)
+}
+
+func testAMigratedConnectionEndsAsADrainEndsIt(t *testing.T, plane plane) {
+	t.Helper()
+	m := startMoved(t, plane)
+	a, b := pool("a", server(t, "a")), pool("b", server(t, "b"))
+	m.shift(nil, split(1, "a", 0, "b"), a, b)
+	conns := m.crowd(2, "a")
+	heard := time.Now()
+	atRest, busy := conns[0], conns[1]
+	_ = busy.SetWriteDeadline(time.Now().Add(200 * time.Millisecond))
+	for { // what it sends comes back, and is not read
+		if _, err := busy.Write(make([]byte, 64<<10)); err != nil {
+			break
+		}
+	}
+	eventually(t, "a second is over", func() bool { return time.Since(heard) > 1100*time.Millisecond })
+	m.shift(&pushv1.Migration{}, split(0, "a", 1, "b"), a, b) // at once
+	m.wantMigrated(2)
+	if n, err := atRest.Read(make([]byte, 1)); n != 0 || !errors.Is(err, io.EOF) {
+		t.Errorf("the client at rest reads %d bytes, %v; want its end", n, err)
+	}
+	if _, err := io.Copy(io.Discard, busy); !errors.Is(err, syscall.ECONNRESET) {
+		t.Errorf("the client in the middle of a stream reads %v, want a reset", err)
+	}
+}
+
+// TestAStickySplitGoesByWhatAHeaderSays of the client, where a PROXY header is trusted.
+func TestAStickySplitGoesByWhatAHeaderSays(t *testing.T) {
+	onEveryPlane(t, testAStickySplitGoesByWhatAHeaderSays)
+}
+
+func testAStickySplitGoesByWhatAHeaderSays(t *testing.T, plane plane) {
+	t.Helper()
+	p := start(t, plane, listener.Options{})
+	config := p.config(split(1, "a", 1, "b"), pool("a", server(t, "a")), pool("b", server(t, "b")))
+	config.Routes[0].Splitting = pushv1.Splitting_SPLITTING_STICKY
+	config.Listeners[0].ProxyProtocol = &pushv1.AcceptedProxyProtocol{TrustedCidrs: []string{"127.0.0.0/8"}}
+	if refused := p.try(config); len(refused) > 0 {
+		t.Fatal(describe(refused))
+	}
+	chooser := p.plan.Routes["ns/route"].Chooser
+	seen := map[string]bool{}
+	for last := range byte(20) {
+		client := netip.AddrFrom4([4]byte{192, 0, 2, last})
+		conn := p.dial()
+		if _, err := fmt.Fprintf(conn, "PROXY TCP4 %s 192.0.2.250 1234 80\r\n", client); err != nil {
+			t.Fatal(err)
+		}
+		want, got := chooser.Arms()[chooser.Next(client)].Arm, p.hear(conn)
+		if seen[got] = true; got != want {
+			t.Errorf("%s is sent to %s, want %s", client, got, want)
+		}
+	}
+	if len(seen) != 2 {
+		t.Errorf("all clients are sent to %v", seen)
 	}
 }

@@ -274,7 +274,7 @@ func TestAPauseIsNotMadeUpFor(t *testing.T) {
 	w.follow(split(map[string]float64{"c": 1}), rate(10))
 	w.now = w.now.Add(time.Hour)
 	w.mover.Tick(w.now)
-	if ended := w.ended("a"); ended > 10 {
+	if ended := w.ended("a"); ended > 20 {
 		t.Errorf("%d ended at once", ended)
 	}
 }

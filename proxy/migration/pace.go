@@ -12,7 +12,7 @@ import (
 
 // hiccup is the longest time between two looks that is made up for: what a process
 // that was stopped has missed is not ended in one go.
-const hiccup = time.Second
+const hiccup = 2 * time.Second
 
 // move is how far the migration of a route is.
 type move struct {

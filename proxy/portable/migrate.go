@@ -22,9 +22,8 @@ type relayed struct {
 
 // Migrate is the migration.Connection's.
 func (r *relayed) Migrate() {
-	if r.arm.Stale() {
+	if r.arm.Stale() && r.reins.End(flow.Migrated) {
 		r.driver.residents.leave(r) // so that nobody has it end twice
-		r.reins.End(flow.Migrated)
 	}
 }
 

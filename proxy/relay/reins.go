@@ -24,11 +24,14 @@ func (r *Reins) Quiet() time.Duration {
 	return 0
 }
 
-// End ends the connection with an outcome, unless it has ended.
-func (r *Reins) End(o flow.Outcome) {
-	if s := r.session.Load(); s != nil {
+// End ends the connection with an outcome, unless it has ended. It tells whether there
+// is one.
+func (r *Reins) End(o flow.Outcome) bool {
+	s := r.session.Load()
+	if s != nil {
 		s.stop(o)
 	}
+	return s != nil
 }
 
 // take gives the reins of s; nil takes none.
