@@ -131,3 +131,20 @@ func TestBadHeadersAreRefused(t *testing.T) {
 		}
 	})
 }
+
+// TestAccessIsThatOfTheClient: of whom the header tells, not of who sent it.
+func TestAccessIsThatOfTheClient(t *testing.T) {
+	onEveryPlane(t, func(t *testing.T, plane plane) {
+		f := front(t, plane)
+		f.add("z", f.backend("z", nil)).Access = &pushv1.Access{Deny: []string{"192.0.2.7/32"}}
+		f.config.Listeners[0].ProxyProtocol = &pushv1.AcceptedProxyProtocol{TrustedCidrs: []string{"127.0.0.0/8"}}
+		f.serve()
+		if got := f.reaches(f.says(header2)); got != "z" {
+			t.Errorf("who may connect reaches %s", got)
+		}
+		if got := f.reaches(f.says(header1)); got == "z" {
+			t.Error("who may not connect reaches the backend")
+		}
+		f.counted(flow.AccessDenied, 1)
+	})
+}
