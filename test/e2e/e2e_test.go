@@ -29,6 +29,7 @@ func TestWye(t *testing.T) {
 		{"EndpointsFollow", (*world).testEndpoints},
 		{"BalancingByHash", (*world).testBalancing},
 		{"CertificateReplaced", (*world).testCertificate},
+		{"PausedServer", (*world).testPaused},
 		{"LeaderFailsOver", (*world).testFailover},
 		{"ControllerAway", (*world).testAway},
 		{"RollingRestart", (*world).testRestart},
