@@ -325,6 +325,25 @@ func TestAnEndpointHasNoMoreConnectionsThanItMay(t *testing.T) {
 	})
 }
 
+func TestWhatIsFullGoesToAnotherArmWhereThatIsAsked(t *testing.T) {
+	onEveryPlane(t, func(t *testing.T, plane plane) {
+		p := start(t, plane, listener.Options{})
+		config := p.config(split(1, "a", 1, "b"), settled("a", &pushv1.PoolSettings{MaxConnectionsPerEndpoint: 1}, server(t, "a")), pool("b", server(t, "b")))
+		config.Routes[0].OnUnavailable = pushv1.OnUnavailable_ON_UNAVAILABLE_REDISTRIBUTE
+		if refused := p.try(config); len(refused) > 0 {
+			t.Fatal(refused)
+		}
+		names := map[string]int{}
+		for range 10 {
+			_, name := p.ask()
+			names[name]++
+		}
+		if names["a"] != 1 || names["b"] != 9 {
+			t.Errorf("%v, want one at a", names)
+		}
+	})
+}
+
 func TestMoreThanMayWaitAreRefused(t *testing.T) {
 	onEveryPlane(t, func(t *testing.T, plane plane) {
 		p := start(t, plane, listener.Options{})

@@ -156,6 +156,25 @@ func TestAnAttemptEndsWithItsOwnLimit(t *testing.T) {
 	})
 }
 
+func TestWhatThisMachineLacksIsNoFailureOfAnEndpoint(t *testing.T) {
+	for _, test := range []struct {
+		err error
+		out int
+	}{{syscall.ECONNREFUSED, 1}, {syscall.ETIMEDOUT, 1}, {syscall.EHOSTUNREACH, 1}, {syscall.EMFILE, 0}, {&net.OpError{Err: syscall.EADDRNOTAVAIL}, 0}} {
+		p := balancer.NewPool(balancer.Form{
+			Name: "p", Targets: []balancer.Target{{Addr: addr(1), Weight: 1}},
+			Guard: balancer.Guard{Accrual: balancer.Accrual{Failures: 1, MinPenalty: time.Second, MaxPenalty: time.Second}},
+		}, nil)
+		d := &upstream.Dialer{Dial: func(context.Context, netip.AddrPort) (*net.TCPConn, error) { return nil, test.err }}
+		var s upstream.Search
+		guest := upstream.Guest{Listener: "tcp/1", Route: route(p, plan.Timeouts{Connect: time.Second}), Accepted: time.Now()}
+		_, outcome := d.Connect(t.Context(), &s, s.Begin(metrics.New(nil), guest), nil)
+		if c := p.Census(); c.Ejected != test.out || outcome != flow.ConnectFailed {
+			t.Errorf("%v: %s, %+v", test.err, outcome, c)
+		}
+	}
+}
+
 func TestAFailedAttemptLeavesNoLoad(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := pool(3)

@@ -132,7 +132,9 @@ func (s *Search) Failed(err error, now time.Time) Step {
 	if handshake := (*HandshakeError)(nil); errors.As(err, &handshake) {
 		s.Arm.HandshakeFailed()
 	}
-	s.Lease.Failed(now)
+	if !own(err) {
+		s.Lease.Failed(now)
+	}
 	s.Lease.Release()
 	others := s.Route.Pools[s.choice].Len() > len(s.tried)
 	if others && len(s.tried) >= attemptsAtOnce && now.Before(s.deadline) {

@@ -1,0 +1,22 @@
+// Copyright The Wye Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package upstream
+
+import (
+	"errors"
+	"syscall"
+)
+
+// own tells whether an attempt to connect failed for a lack of this machine's own, such
+// as of descriptors or ports, which says nothing of the endpoint.
+func own(err error) bool {
+	for _, lack := range [...]syscall.Errno{
+		syscall.EMFILE, syscall.ENFILE, syscall.EADDRNOTAVAIL, syscall.EAGAIN, syscall.ENOBUFS, syscall.ENOMEM, syscall.EPERM,
+	} {
+		if errors.Is(err, lack) {
+			return true
+		}
+	}
+	return false
+}
