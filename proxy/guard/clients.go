@@ -5,6 +5,7 @@ package guard
 
 import (
 	"encoding/binary"
+	"maps"
 	"net/netip"
 	"sync"
 )
@@ -77,8 +78,6 @@ func (s *shard) shrink() {
 		return
 	}
 	fewer := make(map[uint64]uint32, len(s.counts))
-	for key, n := range s.counts {
-		fewer[key] = n
-	}
+	maps.Copy(fewer, s.counts)
 	s.counts, s.most = fewer, len(fewer)
 }

@@ -6,8 +6,10 @@
 package guards
 
 import (
+	"errors"
 	"net"
 	"net/netip"
+	"os"
 	"strings"
 	"sync"
 	"syscall"
@@ -37,7 +39,7 @@ func attacks() []attack {
 			about:   "connections that are established, and say nothing",
 			counted: `^wye_proxy_connections_active.*route="guards/idle"`,
 			begin: func(t *testing.T, w *world, to netip.AddrPort) func() {
-				return holdMany(t, w, to, 2, nil) // the backend's ends are here, too
+				return holdMany(t, w, to, 2) // the backend's ends are here, too
 			},
 		},
 		{
@@ -53,7 +55,7 @@ func attacks() []attack {
 			further: forName,
 			counted: `^wye_proxy_handshakes_active`,
 			begin: func(t *testing.T, w *world, to netip.AddrPort) func() {
-				return holdMany(t, w, to, 1, nil)
+				return holdMany(t, w, to, 1)
 			},
 		},
 		{
@@ -125,9 +127,9 @@ func affordable(t *testing.T, each int) int {
 	return n
 }
 
-// holdMany opens many connections, has first say something on each if it is not nil, and
-// holds them.
-func holdMany(t *testing.T, w *world, to netip.AddrPort, each int, first func(net.Conn)) (stop func()) {
+// holdMany opens many connections, says nothing on them, and holds them. Each takes so many
+// descriptors of the test.
+func holdMany(t *testing.T, w *world, to netip.AddrPort, each int) (stop func()) {
 	t.Helper()
 	before := w.active(t)
 	conns := make([]net.Conn, 0, *connections)
@@ -135,9 +137,6 @@ func holdMany(t *testing.T, w *world, to netip.AddrPort, each int, first func(ne
 		conn, err := tryDial(attacker, to)
 		if err != nil {
 			t.Fatal(err)
-		}
-		if first != nil {
-			first(conn)
 		}
 		conns = append(conns, conn)
 	}
@@ -228,15 +227,10 @@ func knock(to netip.AddrPort, words []byte, turns <-chan time.Time, over <-chan 
 		}
 		_, _ = conn.Write(words)
 		_ = conn.SetReadDeadline(time.Now().Add(20 * time.Millisecond))
-		if _, err := conn.Read(make([]byte, 1)); isTimeout(err) {
+		if _, err := conn.Read(make([]byte, 1)); errors.Is(err, os.ErrDeadlineExceeded) { // let in
 			held = append(held, conn)
 		} else {
 			conn.Close()
 		}
 	}
-}
-
-func isTimeout(err error) bool {
-	e, ok := err.(net.Error)
-	return ok && e.Timeout()
 }

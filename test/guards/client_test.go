@@ -41,7 +41,11 @@ func newClient(t *testing.T, proxy netip.AddrPort) *client {
 
 func (c *client) dial() *net.TCPConn {
 	c.t.Helper()
-	return dial(c.t, wellBehaved, c.proxy)
+	conn, err := tryDial(wellBehaved, c.proxy)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return conn
 }
 
 func (c *client) close() { c.kept.Close() }
@@ -88,17 +92,7 @@ func (c *client) ask(conn *net.TCPConn) {
 	}
 }
 
-// dial connects from an address of this machine.
-func dial(t *testing.T, from string, to netip.AddrPort) *net.TCPConn {
-	t.Helper()
-	conn, err := tryDial(from, to)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return conn
-}
-
-// tryDial connects in such a way that the connection ends with RST: there are many, and
+// tryDial connects from an address of this machine, in such a way that the connection ends with RST: there are many, and
 // each that ends in order would keep a port for a minute.
 func tryDial(from string, to netip.AddrPort) (*net.TCPConn, error) {
 	dialer := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(from)}, Timeout: patience, Control: portLater}
