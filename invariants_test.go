@@ -79,7 +79,7 @@ var flow = map[string][]string{
 	"proxy/affinity": {}, // of clients, to arms and endpoints
 	"proxy/router":   {"dtab", "proxy/affinity"},
 	"proxy/balancer": {"proxy/affinity"},
-	"proxy/metrics":  {"proxy/balancer", "proxy/flow", "proxy/plan"},
+	"proxy/metrics":  {"proxy/balancer", "proxy/flow", "proxy/plan", "proxy/tlsconf"},
 	"proxy/upstream": {
 		"proxy/balancer", "proxy/flow", "proxy/guard", "proxy/metrics", "proxy/plan", "proxy/proxyproto", "proxy/router", "proxy/socket",
 	},

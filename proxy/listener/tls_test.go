@@ -231,6 +231,9 @@ func TestWhoDoesNotSpeakTLSIsNotServed(t *testing.T) {
 		_, _ = io.WriteString(conn, "GET / HTTP/1.0\r\n\r\n")
 		_, _ = io.Copy(io.Discard, conn) // until it is closed
 		s.ended(flow.HandshakeFailed)
+		if n := s.value("wye_proxy_tls_handshake_failures_total", map[string]string{"reason": "not_tls"}); n != 1 {
+			t.Errorf("%v handshakes failed because it was no TLS, want 1", n)
+		}
 		if n := s.value("wye_proxy_connect_duration_seconds", nil); n != 0 {
 			t.Errorf("%v connections reached the backend", n)
 		}

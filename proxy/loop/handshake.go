@@ -7,7 +7,6 @@ package loop
 
 import (
 	"crypto/tls"
-	"errors"
 	"net"
 	"time"
 
@@ -18,7 +17,14 @@ import (
 )
 
 // errTime is why a handshake ends that takes too long.
-var errTime = errors.New("the handshake took too long")
+var errTime error = tooLong{}
+
+// tooLong is a net.Error of time.
+type tooLong struct{}
+
+func (tooLong) Error() string   { return "the handshake took too long" }
+func (tooLong) Timeout() bool   { return true }
+func (tooLong) Temporary() bool { return false }
 
 // greet waits for a client to begin with TLS. Until then it costs no goroutine.
 func (l *loop) greet(c *conn) {
@@ -73,6 +79,9 @@ func (l *loop) unfit(c *conn, o flow.Outcome, err error) {
 	}
 	c.arm = l.driver.opts.Metrics.Accept(c.source.port.Name, route, "")
 	c.outcome, c.err = o, err
+	if o == flow.HandshakeFailed {
+		c.arm.ClientUnfit(err)
+	}
 	l.disarm(c)
 	if o.Refuses() {
 		resetSocket(c.sock[client].fd)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/wye-dev/wye/proxy/balancer"
 	"github.com/wye-dev/wye/proxy/flow"
+	"github.com/wye-dev/wye/proxy/tlsconf"
 )
 
 // buckets are upper bounds of a histogram's buckets, inclusive.
@@ -38,6 +39,8 @@ type Arm struct {
 	audited  atomic.Int64
 	shakes   atomic.Int64 // handshakes with endpoints that failed
 
+	clients [tlsconf.Reasons]atomic.Int64 // handshakes with clients that failed
+
 	connects    [len(buckets{}) + 1]atomic.Int64 // by bucket, the last without a bound
 	connectTime atomic.Int64                     // sum, in nanoseconds
 }
@@ -59,6 +62,9 @@ func (a *Arm) Dialled(dials int) {
 
 // HandshakeFailed counts an attempt that found no TLS with an endpoint.
 func (a *Arm) HandshakeFailed() { a.shakes.Add(1) }
+
+// ClientUnfit counts a client that came to no terms on TLS, by why.
+func (a *Arm) ClientUnfit(why error) { a.clients[tlsconf.ReasonOf(why)].Add(1) }
 
 // Connected counts a connection that reached an endpoint after so long.
 func (a *Arm) Connected(after time.Duration) {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/wye-dev/wye/proxy/balancer"
 	"github.com/wye-dev/wye/proxy/flow"
+	"github.com/wye-dev/wye/proxy/tlsconf"
 )
 
 // descs are the metrics. They are made anew for each scrape rather than kept in
@@ -23,7 +24,7 @@ type descs struct {
 	connect, retries, endpoint *prometheus.Desc
 	audited                    *prometheus.Desc
 	pauses, paused, handshakes *prometheus.Desc
-	shakes                     *prometheus.Desc
+	shakes, unfit              *prometheus.Desc
 	stale                      *prometheus.Desc
 	ejected, readmits          *prometheus.Desc
 }
@@ -36,6 +37,7 @@ func describe() descs {
 		return prometheus.NewDesc("wye_proxy_accept_"+name, help, []string{"listener", "reason"}, nil)
 	}
 	const handshakes = "Connections that have not said yet what is needed to serve them: a PROXY header, what they ask for in TLS, its handshake."
+	const unfit = "Clients that came to no terms with the proxy on TLS, by why. Only reasons that there were are shown."
 	return descs{
 		handshakes: prometheus.NewDesc("wye_proxy_handshakes_active", handshakes, []string{"listener"}, nil),
 
@@ -51,6 +53,7 @@ func describe() descs {
 		pauses:   ofPort("pauses_total", "Times that the listener stopped accepting for a limit. Clients wait meanwhile."),
 		paused:   ofPort("paused_seconds_total", "Time in which the listener did not accept for a limit. Moves while it does not."),
 		shakes:   desc("backend_tls_handshake_failures_total", "Attempts to connect to an endpoint of the arm that came to no terms with it on TLS. They count as failed to connect, too."),
+		unfit:    prometheus.NewDesc("wye_proxy_tls_handshake_failures_total", unfit, []string{"listener", "route", "reason"}, nil),
 		endpoint: desc("endpoints", "Endpoints of the arm: available to new connections, ejected (they failed), unhealthy (checks failed), or retired (gone from the pool, and still with connections).", "state"),
 		ejected:  desc("endpoint_ejections_total", "How often endpoints of the arm were taken out, by why.", "cause"),
 		readmits: desc("endpoint_readmissions_total", "How often endpoints of the arm were readmitted, by why they had been taken out.", "cause"),
@@ -62,7 +65,7 @@ func (m *Metrics) Describe(ch chan<- *prometheus.Desc) {
 	d := describe()
 	for _, desc := range []*prometheus.Desc{
 		d.accepted, d.active, d.closed, d.received, d.sent, d.connect, d.retries, d.endpoint, d.audited, d.pauses, d.paused, d.handshakes, d.shakes,
-		d.stale,
+		d.stale, d.unfit,
 		d.ejected, d.readmits,
 	} {
 		ch <- desc
@@ -106,9 +109,20 @@ func (a *Arm) collect(d descs, ch chan<- prometheus.Metric) {
 	send(d.retries, prometheus.CounterValue, a.retries.Load())
 	send(d.audited, prometheus.CounterValue, a.audited.Load())
 	send(d.shakes, prometheus.CounterValue, a.shakes.Load())
+	a.collectUnfit(d.unfit, ch)
 	a.collectConnects(d.connect, ch)
 	if pool := a.pool.Load(); pool != nil {
 		a.collectEndpoints(d, pool, send)
+	}
+}
+
+// collectUnfit tells of handshakes with clients, which have come to no arm.
+func (a *Arm) collectUnfit(desc *prometheus.Desc, ch chan<- prometheus.Metric) {
+	for reason := range tlsconf.Reasons {
+		if n := a.clients[reason].Load(); n > 0 {
+			values := append(a.labels.values()[:2], reason.String())
+			ch <- prometheus.MustNewConstMetric(desc, prometheus.CounterValue, float64(n), values...)
+		}
 	}
 }
 

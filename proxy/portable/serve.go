@@ -29,7 +29,11 @@ func (d *Driver) serve(client *net.TCPConn, p *listener.Port) {
 		}
 		_ = client.Close()
 		f.door.Leave(c.Client.Addr())
-		d.account(c, d.opts.Metrics.Accept(p.Name, c.Route, ""), outcome)
+		arm := d.opts.Metrics.Accept(p.Name, c.Route, "")
+		if outcome == flow.HandshakeFailed {
+			arm.ClientUnfit(c.Err)
+		}
+		d.account(c, arm, outcome)
 		return
 	}
 	route := f.route
