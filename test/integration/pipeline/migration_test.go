@@ -24,7 +24,7 @@ import (
 // TestOldConnectionsMoveAtTheRate shifts all of Redis to another server while clients
 // are subscribed to the old one.
 func TestOldConnectionsMoveAtTheRate(t *testing.T) {
-	const clients, perSecond, proxies = 40, 8, 2
+	const clients, perSecond, proxies = 60, 6, 2
 	p := newPlace(t, proxies)
 	port := p.reserve()
 	a, b := p.announce("a", p.redis("a")), p.announce("b", p.redis("b"))
@@ -38,7 +38,7 @@ func TestOldConnectionsMoveAtTheRate(t *testing.T) {
 	began := time.Now()
 	p.apply(p.table("default", "/svc/redis => 0 * "+a+" & 1 * "+b))
 	p.expect(route, verdict{
-		v1alpha1.ConditionMigrating, metav1.ConditionTrue, v1alpha1.ReasonMigrating, []string{"at most 8 per second", "status.staleConnections"},
+		v1alpha1.ConditionMigrating, metav1.ConditionTrue, v1alpha1.ReasonMigrating, []string{"at most 6 per second", "status.staleConnections"},
 	})
 	if got := p.whoAnswers(port); got != "b" {
 		t.Errorf("a new client is answered by %s", got)
