@@ -73,6 +73,7 @@ type route struct {
 	connect, idle, lifetime time.Duration // idle 0: never; the others as in pushv1.Timeouts
 	secret                  secret
 	front                   bool // a proxy is in front, which tells of clients
+	bytesPerSecond          uint64
 }
 
 // start runs a proxy until the test ends, and returns when its port is open.
@@ -131,7 +132,8 @@ func (r route) config(port uint16) *pushv1.Config {
 		Listeners:  []*pushv1.Listener{{Name: listener, Port: uint32(port)}},
 		Routes: []*pushv1.Route{{
 			Name: "ns/r", Listener: listener, Hash: "00", Timeouts: timeouts,
-			Tree: &pushv1.Tree{Kind: &pushv1.Tree_Leaf{Leaf: &pushv1.Leaf{Arm: "a", Pool: "/#/p"}}},
+			Tree:   &pushv1.Tree{Kind: &pushv1.Tree_Leaf{Leaf: &pushv1.Leaf{Arm: "a", Pool: "/#/p"}}},
+			Limits: &pushv1.RouteLimits{BytesPerSecond: r.bytesPerSecond},
 		}},
 		Pools: []*pushv1.Pool{{Name: "/#/p", Endpoints: endpoints}},
 	}
