@@ -47,7 +47,8 @@ proxy. OBSERVED is the share of the connections that were OPENED, that is reache
 an endpoint of the arm, since each proxy put the newest form of the route in force:
 a change of weights begins it anew. An arm that nobody can reach falls behind its
 share. OPEN is how many connections the arm has now, old ones among them. Where the
-route has a migration, STALE is how many of these it is to end.
+route has a migration, STALE is how many of these it is to end. Endpoints that failed
+and are out are told below the table.
 
 The proxies are asked anew each time, by the leading controller. It is reached by a
 port-forward to its pod, which takes permission to get the lease wye-controller and

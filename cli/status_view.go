@@ -57,6 +57,7 @@ type armView struct {
 	Opened   *uint64 `json:"opened,omitempty"`
 	Open     *uint64 `json:"open,omitempty"`
 	Stale    *uint64 `json:"stale,omitempty"` // of Open, what migration is to end
+	Out      uint32  `json:"out,omitempty"`   // endpoints that failed, and are out for some proxy
 }
 
 // stateNow is the Ready condition.
@@ -111,7 +112,7 @@ func (v *routeView) observe(seen []observe.Arm) {
 		if !known {
 			continue
 		}
-		arm.Opened, arm.Open = &seen[place].Opened, &seen[place].Open
+		arm.Opened, arm.Open, arm.Out = &seen[place].Opened, &seen[place].Open, seen[place].Out
 		if v.Stale != nil {
 			arm.Stale = &seen[place].Stale
 		}
@@ -150,6 +151,11 @@ func (v *routeView) String() string {
 	fmt.Fprintf(&text, "  %s\n", v.Convergence)
 	if v.Observed != nil {
 		fmt.Fprintf(&text, "  %s\n", observation(v.Observed))
+	}
+	for _, a := range v.Arms {
+		if a.Out > 0 {
+			fmt.Fprintf(&text, "  Out, because they failed: %d endpoints of %s, for some proxy; the logs of the proxies name them.\n", a.Out, a.Name)
+		}
 	}
 	if v.Stale != nil && *v.Stale > 0 {
 		fmt.Fprintf(&text, "  Migrating: %d connections are left that are to end.\n", *v.Stale)

@@ -4,10 +4,12 @@
 package proxy_test
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"google.golang.org/protobuf/types/known/durationpb"
 
 	pushv1 "github.com/wye-dev/wye/api/push/v1"
 	"github.com/wye-dev/wye/proxy/pushtest"
@@ -137,4 +139,24 @@ func TestReportsCountWhatMigrationIsToEnd(t *testing.T) {
 	if diff := cmp.Diff(map[string]uint64{"a": 10, "b": 10, "c": 0}, stale()); diff != "" {
 		t.Errorf("after (-want +got):\n%s", diff)
 	}
+}
+
+func TestReportsCountEndpointsThatAreOut(t *testing.T) {
+	w := newWorld(t)
+	w.run(t)
+	s, port := w.Next(t), uint32(ports.Free(t))
+	update := config(1, "r", port, backend(t, "one"))
+	update.Pools[0].Endpoints = append(update.Pools[0].Endpoints, &pushv1.Endpoint{Address: "127.0.0.1", Port: uint32(ports.Free(t))})
+	update.Pools[0].Settings = &pushv1.PoolSettings{FailureAccrual: &pushv1.FailureAccrual{
+		ConsecutiveFailures: 1, MinPenalty: durationpb.New(time.Hour), MaxPenalty: durationpb.New(time.Hour),
+	}}
+	s.Push(t, update)
+	eventually(t, func() error {
+		reach(t, port, "one")
+		report := s.Ask(t, &pushv1.ReportRequest{Id: 7, Routes: []string{"ns/r"}})
+		if n := report.GetRoutes()[0].GetArms()[0].GetEndpointsOut(); n != 1 {
+			return fmt.Errorf("%d endpoints are out, want 1", n)
+		}
+		return nil
+	})
 }

@@ -97,6 +97,7 @@ func (t *term) report(readings []metrics.Reading) *pushv1.RouteReport {
 		switch {
 		case arm != nil && r.Listener == t.route.Listener:
 			arm.Opened = r.Connected - min(r.Connected, t.base[r.Arm])
+			arm.EndpointsOut = uint32(r.Out)
 		case arm == nil && r.Active > 0:
 			arm = &pushv1.ArmReport{Arm: r.Arm}
 			arms[r.Arm] = arm

@@ -60,4 +60,7 @@ type Arm struct {
 	Open uint64 `json:"open"`
 	// Stale is how many of these migration is to end.
 	Stale uint64 `json:"stale,omitempty"`
+	// Out is how many endpoints of the arm get no connections because they failed, of
+	// the proxy with most of them.
+	Out uint32 `json:"out,omitempty"`
 }

@@ -37,11 +37,12 @@ func TestAFleetIsAskedAboutItsRoutesAlone(t *testing.T) {
 		}
 		report := said("shop/a", "new", since, "p1", 9, 5, "gone", 0, 4)
 		report.Arms[0].Stale, report.Arms[1].Stale = stale[0], stale[1]
+		report.Arms[0].EndpointsOut = uint32(stale[0]) + 1
 		p.report(t, &pushv1.Report{Id: q.GetId(), Routes: []*pushv1.RouteReport{report}})
 	}
 	want := []observe.Route{{
 		Namespace: "shop", Name: "a", Fleet: edge.String(), Hash: "new", Counted: 2, Since: &since, Departed: 8, Stale: 8,
-		Arms: []observe.Arm{{Name: "p1", Opened: 18, Open: 10, Stale: 3}, {Name: "p2"}},
+		Arms: []observe.Arm{{Name: "p1", Opened: 18, Open: 10, Stale: 3, Out: 4}, {Name: "p2"}},
 	}}
 	if diff := cmp.Diff(want, <-answers); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

@@ -60,6 +60,7 @@ func (t *total) add(pod string, r *pushv1.RouteReport) {
 		}
 		arm.Open += said.GetOpen()
 		arm.Stale += said.GetStale()
+		arm.Out = max(arm.Out, said.GetEndpointsOut())
 		if newest {
 			arm.Opened += said.GetOpened()
 		}

@@ -293,6 +293,9 @@ func (p *Pool) Census() Census {
 	return c
 }
 
+// Out is how many endpoints are out, for whatever cause.
+func (p *Pool) Out() int { return len(p.all.endpoints) - p.fit() }
+
 // Ejections is how often endpoints of this pool, and of those before it, were taken
 // out for a cause, and readmitted after it.
 func (p *Pool) Ejections(c Cause) (ejected, readmitted int64) {

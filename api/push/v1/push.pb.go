@@ -898,7 +898,9 @@ type ArmReport struct {
 	// Connections given to the arm that have not ended, of whatever time.
 	Open uint64 `protobuf:"varint,3,opt,name=open,proto3" json:"open,omitempty"`
 	// Of those, the ones that migration is to end.
-	Stale         uint64 `protobuf:"varint,4,opt,name=stale,proto3" json:"stale,omitempty"`
+	Stale uint64 `protobuf:"varint,4,opt,name=stale,proto3" json:"stale,omitempty"`
+	// Endpoints of the arm that are out now, because they or checks of them failed.
+	EndpointsOut  uint32 `protobuf:"varint,5,opt,name=endpoints_out,json=endpointsOut,proto3" json:"endpoints_out,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -957,6 +959,13 @@ func (x *ArmReport) GetOpen() uint64 {
 func (x *ArmReport) GetStale() uint64 {
 	if x != nil {
 		return x.Stale
+	}
+	return 0
+}
+
+func (x *ArmReport) GetEndpointsOut() uint32 {
+	if x != nil {
+		return x.EndpointsOut
 	}
 	return 0
 }
@@ -3188,12 +3197,13 @@ const file_api_push_v1_push_proto_rawDesc = "" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
 	"\x04hash\x18\x02 \x01(\tR\x04hash\x120\n" +
 	"\x05since\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x05since\x12*\n" +
-	"\x04arms\x18\x04 \x03(\v2\x16.wye.push.v1.ArmReportR\x04arms\"_\n" +
+	"\x04arms\x18\x04 \x03(\v2\x16.wye.push.v1.ArmReportR\x04arms\"\x84\x01\n" +
 	"\tArmReport\x12\x10\n" +
 	"\x03arm\x18\x01 \x01(\tR\x03arm\x12\x16\n" +
 	"\x06opened\x18\x02 \x01(\x04R\x06opened\x12\x12\n" +
 	"\x04open\x18\x03 \x01(\x04R\x04open\x12\x14\n" +
-	"\x05stale\x18\x04 \x01(\x04R\x05stale\"\x8a\x04\n" +
+	"\x05stale\x18\x04 \x01(\x04R\x05stale\x12#\n" +
+	"\rendpoints_out\x18\x05 \x01(\rR\fendpointsOut\"\x8a\x04\n" +
 	"\x06Update\x12\x1e\n" +
 	"\n" +
 	"generation\x18\x01 \x01(\x04R\n" +
