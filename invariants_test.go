@@ -75,6 +75,7 @@ var flow = map[string][]string{
 	"proxy/guard":    {"proxy/flow"},
 	"proxy/socket":   {},
 	"proxy/handover": {"proxy/socket"},
+	"proxy/warm":     {"proxy/balancer", "proxy/plan", "proxy/socket"},
 	"proxy/listener": {"api/push/v1", "proxy/guard", "proxy/metrics", "proxy/migration", "proxy/plan", "proxy/socket"},
 	"proxy/affinity": {}, // of clients, to arms and endpoints
 	"proxy/router":   {"dtab", "proxy/affinity"},
@@ -97,7 +98,7 @@ var flow = map[string][]string{
 	"proxy/admin": {"api/push/v1", "proxy/apply"},
 	"proxy": {
 		"api/push/v1", "proxy/admin", "proxy/apply", "proxy/balancer", "proxy/handover", "proxy/health", "proxy/listener", "proxy/loop", "proxy/metrics", "proxy/plan", "proxy/portable", "proxy/socket",
-		"proxy/tlsconf", "proxy/upstream",
+		"proxy/tlsconf", "proxy/upstream", "proxy/warm",
 	},
 	"proxy/pushtest": {"api/push/v1"}, // a controller for the tests of the data plane
 	// A proxy without a controller: what its file says, what names are bound to,

@@ -12,6 +12,7 @@ import (
 	"github.com/wye-dev/wye/proxy/health"
 	"github.com/wye-dev/wye/proxy/listener"
 	"github.com/wye-dev/wye/proxy/plan"
+	"github.com/wye-dev/wye/proxy/warm"
 )
 
 // plane brings configs into service: what can be served becomes a plan, and the
@@ -19,6 +20,7 @@ import (
 type plane struct {
 	set     *listener.Set
 	checks  *health.Checker
+	warm    *warm.Keeper
 	builder plan.Builder // its Now is guarded by mu
 	keys    *keyring     // nil: they come from elsewhere
 
@@ -40,6 +42,7 @@ func (p *plane) Install(config *pushv1.Config) []*pushv1.Refusal {
 	p.mu.Unlock()
 	p.set.Install(next)
 	p.checks.Follow(next)
+	p.warm.Install(next)
 	p.mu.Lock()
 	p.tally.install(next, time.Now())
 	p.mu.Unlock()

@@ -32,6 +32,7 @@ import (
 	"github.com/wye-dev/wye/proxy/plan"
 	"github.com/wye-dev/wye/proxy/portable"
 	"github.com/wye-dev/wye/proxy/tlsconf"
+	"github.com/wye-dev/wye/proxy/warm"
 )
 
 // SpareProcessors are those of Go (GOMAXPROCS) that should be there beside one for
@@ -136,6 +137,7 @@ func Run(ctx context.Context, o Options) error {
 	unfollow()
 	following.Wait()
 	s.letGo()
+	s.warm.Close()
 	hurried := s.drain(ctx)
 
 	// 6. Admin last.
@@ -151,6 +153,7 @@ func Run(ctx context.Context, o Options) error {
 type server struct {
 	Options
 	set      *listener.Set
+	warm     *warm.Keeper
 	checks   *health.Checker
 	source   Source
 	registry *prometheus.Registry
@@ -188,10 +191,11 @@ func newServer(o Options, end func()) (*server, error) {
 		OnRefusals: func([]*pushv1.Refusal) { s.source.Recheck() },
 	})
 	s.checks = health.New(health.Options{Reach: reach, Log: o.Log})
+	s.warm = warm.New(o.Log)
 	identities := &tlsconf.Store{}
 	s.registry.MustRegister(identities.Collector())
 	plane := &plane{
-		set: s.set, checks: s.checks, tally: tally{metrics: counted},
+		set: s.set, checks: s.checks, warm: s.warm, tally: tally{metrics: counted},
 		builder: plan.Builder{Identities: identities, Zone: o.Zone, Tell: tellOf(o.Log)},
 	}
 	source := o.Source

@@ -12,6 +12,7 @@ import (
 // a logical name, or to a list of weighted backends.
 //
 // +kubebuilder:validation:XValidation:rule="has(self.dst) != (has(self.backends) && self.backends.exists(b, has(b.service) || has(b.dst)))",message="set exactly one of dst (a logical name such as /svc/redis) and backends (a list with weights)"
+// +kubebuilder:validation:XValidation:rule="!has(self.minConnections) || !has(self.loadBalancing) || !has(self.loadBalancing.policy) || self.loadBalancing.policy != 'ConsistentHash'",message="minConnections does not go with loadBalancing.policy ConsistentHash, by which an endpoint is chosen for a client that is known: remove one of them"
 // +kubebuilder:validation:XValidation:rule="!has(self.dst) || self.dst.startsWith('/')",message="dst must begin with '/', for example /svc/redis"
 type TCPRouteSpec struct {
 	// The fleet whose proxies serve this route.
@@ -98,6 +99,14 @@ type TCPRouteSpec struct {
 	// How an endpoint is chosen, in all arms.
 	// +optional
 	LoadBalancing *LoadBalancing `json:"loadBalancing,omitempty"`
+
+	// Connections that each proxy keeps ready for clients to come, of each arm, 1 to
+	// 1000. None when not set. Arms whose endpoints are reached over TLS or told of the
+	// client by the PROXY protocol have none.
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=1000
+	// +optional
+	MinConnections *int32 `json:"minConnections,omitempty"`
 
 	// TLS of the clients. Without it, what they send is passed on as it is.
 	// +optional

@@ -1086,6 +1086,11 @@ func (in *TCPRouteSpec) DeepCopyInto(out *TCPRouteSpec) {
 		*out = new(LoadBalancing)
 		(*in).DeepCopyInto(*out)
 	}
+	if in.MinConnections != nil {
+		in, out := &in.MinConnections, &out.MinConnections
+		*out = new(int32)
+		**out = **in
+	}
 	if in.TLS != nil {
 		in, out := &in.TLS, &out.TLS
 		*out = new(RouteTLS)

@@ -123,10 +123,9 @@ func TestAFileIsShutDownAsLinkerdTCPIs(t *testing.T) {
 	const config = `
 admin: {port: 0}
 routers:
-- {label: a, dtab: /x => /$/inet/1, servers: [{port: 1, ip: 203.0.113.1, dstName: /x}], client: {kind: io.l5d.global, minConnections: 1}}`
+- {label: a, dtab: /x => /$/inet/1, servers: [{port: 1, ip: 203.0.113.1, dstName: /x}]}`
 	for path, want := range map[string]int{"/shutdown": 0, "/abort": exitFailed} {
 		command, log := child(t, "-", config)
-		logged(t, log, "standard input:4:119: minConnections is not offered")
 		admin := logged(t, log, `msg="admin listening" address=`)
 		answer, err := http.Post("http://"+admin+path, "", nil)
 		if err != nil {

@@ -30,7 +30,8 @@ func poolOf(spec v1alpha1.TCPRouteSpec, a Arm) *pushv1.Pool {
 // poolSettings says how a route uses the endpoints of an arm; nil: as by default.
 func poolSettings(spec v1alpha1.TCPRouteSpec, a Arm) *pushv1.PoolSettings {
 	settings := &pushv1.PoolSettings{
-		Balancing: balancing(spec.LoadBalancing),
+		Balancing:      balancing(spec.LoadBalancing),
+		MinConnections: uint32(or(spec.MinConnections, 0)),
 	}
 	reach(settings, spec, a)
 	guard(settings, spec)

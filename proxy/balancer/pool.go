@@ -3,8 +3,8 @@
 
 // Package balancer picks the endpoint of a pool that a new connection goes to, by
 // the pool's policy. Load is counted here, by the leases that connections hold. It
-// does no IO, is told the time, takes no lock and allocates nothing per connection,
-// so that every driver can use it from any thread.
+// does no IO, is told the time, takes no lock (but that of a Shelf, where there is one)
+// and allocates nothing per connection, so that every driver can use it from any thread.
 package balancer
 
 import (
@@ -29,6 +29,8 @@ type Form struct {
 	// SlowStart is the time over which the share of an endpoint that joins others
 	// grows to its full. 0: it has it at once. ConsistentHash knows none.
 	SlowStart time.Duration
+	// MinConnections is how many connections are kept ready for clients to come.
+	MinConnections int
 	// IgnoreZones has the targets' hints left alone.
 	IgnoreZones bool
 	// Guard keeps connections from endpoints that fail or have enough.
@@ -45,6 +47,7 @@ type Pool struct {
 	all     group
 	near    *group      // those meant for this zone; nil when that decides nothing
 	retired []*Endpoint // no longer targets, but may have connections
+	shelf   *Shelf      // nil: no connections are kept ready
 	guard   Guard
 	lineage *lineage
 	census  atomic.Uint64 // see count
@@ -55,7 +58,7 @@ type Pool struct {
 // they are idle, so that one which comes back has its load. An address that is
 // listed twice counts once.
 func NewPool(f Form, old *Pool) *Pool {
-	p := &Pool{name: f.Name, guard: f.Guard, lineage: &lineage{name: f.Name}}
+	p := &Pool{name: f.Name, shelf: shelf(f.MinConnections, old), guard: f.Guard, lineage: &lineage{name: f.Name}}
 	if old != nil {
 		p.lineage = old.lineage
 	}
@@ -87,6 +90,12 @@ func (p *Pool) Name() string { return p.name }
 
 // Has tells whether the pool is of exactly these targets, in this order.
 func (p *Pool) Has(targets []Target) bool { return slices.Equal(p.targets, targets) }
+
+// Shelf is where connections are ready; nil: nobody keeps any.
+func (p *Pool) Shelf() *Shelf { return p.shelf }
+
+// Contains tells whether an endpoint is one of those that can be picked.
+func (p *Pool) Contains(e *Endpoint) bool { return slices.Contains(p.all.endpoints, e) }
 
 // Len is the number of endpoints that can be picked.
 func (p *Pool) Len() int { return len(p.targets) }

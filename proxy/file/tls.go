@@ -54,6 +54,8 @@ func settings(b linkerdtcp.Backends) *pushv1.PoolSettings {
 	s := &pushv1.PoolSettings{
 		ProxyProtocol:  pushv1.ProxyProtocolVersion(b.ProxyProtocol),
 		FailureAccrual: failureAccrual(b.FailFast),
+		MinConnections: uint32(b.MinConnections),
+		MaxPending:     uint32(b.MaxWaiters),
 	}
 	if b.TLS != nil {
 		s.Tls = &pushv1.ClientTLS{ServerName: b.TLS.DNSName, TrustBundles: []string{trusted(b.TLS).Name()}}

@@ -22,6 +22,8 @@ type client struct {
 	proxy      int64         // version of the PROXY protocol; 0: not given
 	failures   int64         // of failFast; -1: not given
 	penalty    int64         // of failFast, in seconds; -1: not given
+	ready      int64         // minConnections; -1: not given
+	waiters    int64         // maxWaiters; 0: not given
 }
 
 // Defaults and limits of failFast. A penalty is at most a day.
@@ -30,6 +32,7 @@ const (
 	defaultPenalty  = 60
 	maxFailures     = 1<<16 - 1
 	maxPenalty      = 24 * 60 * 60
+	maxReady        = 1000 // of minConnections
 )
 
 // clients of a router, in order.
@@ -74,6 +77,26 @@ func (c clients) proxyProtocol(name dtab.Path) (version int) {
 		}
 	}
 	return version
+}
+
+// minConnections to a destination, as attempt.
+func (c clients) minConnections(name dtab.Path) (n int) {
+	for _, client := range c {
+		if client.ready >= 0 && name.HasPrefix(client.prefix) {
+			n = int(client.ready)
+		}
+	}
+	return n
+}
+
+// maxWaiters for a destination, as attempt.
+func (c clients) maxWaiters(name dtab.Path) (n int) {
+	for _, client := range c {
+		if client.waiters > 0 && name.HasPrefix(client.prefix) {
+			n = int(client.waiters)
+		}
+	}
+	return n
 }
 
 // failFast to a destination, as attempt.
@@ -124,26 +147,22 @@ func (r *reader) static(n *yaml.Node) (all clients) {
 
 // connecting reads how connections are made, besides what more there is to know.
 func (r *reader) connecting(n *yaml.Node, what string, more document.Field) client {
-	c := client{failures: -1, penalty: -1}
-	var idle int64
+	c := client{failures: -1, penalty: -1, ready: -1}
 	found := r.Fields(n, what,
 		more,
 		document.Field{Key: "connectTimeoutMs", Read: r.limit(&c.attempt, "connectTimeoutMs", time.Millisecond)},
 		document.Field{Key: "congestionControl", Read: r.congestionControl(&c.congestion)},
 		document.Field{Key: "tls", Read: func(n *yaml.Node) { c.tls = r.clientTLS(n) }},
 		document.Field{Key: "proxyProtocol", Read: r.Whole(&c.proxy, "proxyProtocol", 1, 2)},
-		document.Field{Key: "minConnections", Read: r.Whole(&idle, "minConnections", 0, math.MaxInt32)},
-		document.Field{Key: "maxWaiters", Read: r.Whole(new(int64), "maxWaiters", 0, math.MaxInt32)},
+		document.Field{Key: "minConnections", Read: r.Whole(&c.ready, "minConnections", 0, maxReady)},
+		document.Field{Key: "maxWaiters", Read: r.Whole(&c.waiters, "maxWaiters", 1, math.MaxInt32)},
 		document.Field{Key: "failFast", Read: func(n *yaml.Node) { r.failFast(&c, n) }},
 	)
 	if more.Key == "prefix" {
 		r.Need(n, found, what, "prefix")
 	}
-	if idle > 0 {
-		r.Warn(found["minConnections"], "minConnections is not offered: each client's connection opens one of its own, and none is kept ready")
-	}
-	if at, ok := found["maxWaiters"]; ok {
-		r.Warn(at, "maxWaiters is not offered: who waits for a connection counts in the server's maxConcurrency")
+	if at, ok := found["minConnections"]; ok && c.ready > 0 && (c.tls != nil || c.proxy > 0 || c.congestion != "") {
+		r.Warn(at, "minConnections has no effect beside tls, proxyProtocol or congestionControl: such connections are opened for their client")
 	}
 	return c
 }

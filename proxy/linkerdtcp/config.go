@@ -61,6 +61,9 @@ type Backends struct {
 	TLS           *ClientTLS // nil: in the clear
 	ProxyProtocol int        // version of the header that tells of the client; 0: none
 	FailFast      FailFast
+
+	MinConnections int // kept ready, of each concrete name
+	MaxWaiters     int // connections that wait for an endpoint at a time, of each; 0: no limit
 }
 
 // FailFast says when an endpoint that cannot be reached gets no connections.

@@ -139,7 +139,13 @@ func (r *reader) router(n *yaml.Node) {
 		server := r.server(n)
 		server.AttemptTimeout = clients.attempt(server.DstName)
 		server.Congestion.Backends = clients.congestionControl(server.DstName)
-		server.Backends = Backends{TLS: clients.tls(server.DstName), ProxyProtocol: clients.proxyProtocol(server.DstName), FailFast: clients.failFast(server.DstName)}
+		server.Backends = Backends{
+			TLS:            clients.tls(server.DstName),
+			ProxyProtocol:  clients.proxyProtocol(server.DstName),
+			FailFast:       clients.failFast(server.DstName),
+			MinConnections: clients.minConnections(server.DstName),
+			MaxWaiters:     clients.maxWaiters(server.DstName),
+		}
 		router.Servers = append(router.Servers, server)
 	}
 	r.config.Routers = append(r.config.Routers, router)

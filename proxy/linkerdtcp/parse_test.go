@@ -348,17 +348,31 @@ func TestMistakesAreToldWithTheirPlace(t *testing.T) {
 func TestWhatIsDoneInAnotherWayIsAWarning(t *testing.T) {
 	_, warnings, err := linkerdtcp.Parse("f", []byte(
 		"namers: [{kind: io.l5d.fs, rootDir: a}]\nrouters:\n- label: a\n  interpreter: {kind: io.l5d.namerd.http, baseUrl: 'https://a/b', namespace: a/b, periodSecs: 1}\n"+
-			"  servers: [{port: 1, dstName: /x}]\n  client:\n    kind: io.l5d.global\n    minConnections: 1\n    maxWaiters: 5\n    failFast: {maxConsecutiveFailures: 5, failurePenaltySecs: 60}\n"))
+			"  servers: [{port: 1, dstName: /x}]\n  client:\n    kind: io.l5d.global\n    minConnections: 1\n    proxyProtocol: 1\n    maxWaiters: 5\n    failFast: {maxConsecutiveFailures: 5, failurePenaltySecs: 60}\n"))
 	want := []string{
 		"f:1:1: namers are for routers with interpreter default, and there are none",
-		"f:8:5: minConnections is not offered: each client's connection opens one of its own, and none is kept ready",
-		"f:9:5: maxWaiters is not offered: who waits for a connection counts in the server's maxConcurrency",
+		"f:8:5: minConnections has no effect beside tls, proxyProtocol or congestionControl: such connections are opened for their client",
 	}
 	if diff := cmp.Diff(want, warnings); diff != "" || err != nil {
 		t.Errorf("%v (-want +got):\n%s", err, diff)
 	}
 	if _, warnings, err := linkerdtcp.Parse("f", []byte(least+"  client: {kind: io.l5d.global, minConnections: 0}")); err != nil || len(warnings) > 0 {
 		t.Errorf("a default that is spelt out: %v, %v", warnings, err)
+	}
+}
+
+func TestWhatIsSaidOfConnectionsCountsBelowItsPrefix(t *testing.T) {
+	config, warnings, err := linkerdtcp.Parse("f", []byte(
+		"routers:\n- label: a\n  dtab: ''\n  servers: [{port: 1, dstName: /x/y}, {port: 2, dstName: /z}]\n  client:\n    kind: io.l5d.static\n"+
+			"    configs:\n    - {prefix: /, maxWaiters: 7}\n    - {prefix: /x, minConnections: 3, maxWaiters: 5}\n"))
+	if err != nil || len(warnings) > 0 {
+		t.Fatal(err, warnings)
+	}
+	for i, want := range [][2]int{{3, 5}, {0, 7}} {
+		b := config.Routers[0].Servers[i].Backends
+		if got := [2]int{b.MinConnections, b.MaxWaiters}; got != want {
+			t.Errorf("server %d has %v, want %v", i, got, want)
+		}
 	}
 }
 

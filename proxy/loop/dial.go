@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/wye-dev/wye/proxy/flow"
+	"github.com/wye-dev/wye/proxy/socket"
 	"github.com/wye-dev/wye/proxy/upstream"
 )
 
@@ -20,6 +21,9 @@ const spareSearches = 64
 // step carries out what a search for an endpoint says.
 func (l *loop) step(c *conn, next upstream.Step) {
 	if l.ending && next.Outcome == flow.Open {
+		if next.Ready {
+			closeSocket(int32(next.FD))
+		}
 		c.search.Abandon()
 		next.Outcome = flow.DrainDeadline
 	}
@@ -31,8 +35,15 @@ func (l *loop) step(c *conn, next upstream.Step) {
 		case !next.Dial.IsValid():
 			l.alarm(c, next.By.Sub(l.base))
 			return
+		case next.Ready && !socket.Usable(next.FD):
+			closeSocket(int32(next.FD))
+			next = c.search.Stale(l.clock())
+			continue
 		}
-		fd, errno := connect(next.Dial, c.route.CongestionControl)
+		fd, errno := int32(next.FD), unix.Errno(0)
+		if !next.Ready {
+			fd, errno = connect(next.Dial, c.route.CongestionControl)
+		}
 		if errno == 0 {
 			c.sock[backend] = sock{fd: fd}
 			if errno = l.watch(c, backend); errno == 0 {

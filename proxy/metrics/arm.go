@@ -40,6 +40,7 @@ type Arm struct {
 	shakes   atomic.Int64 // handshakes with endpoints that failed
 
 	clients [tlsconf.Reasons]atomic.Int64 // handshakes with clients that failed
+	warm    atomic.Int64                  // connections that were ready
 
 	connects    [len(buckets{}) + 1]atomic.Int64 // by bucket, the last without a bound
 	connectTime atomic.Int64                     // sum, in nanoseconds
@@ -59,6 +60,9 @@ func (a *Arm) Dialled(dials int) {
 		a.retries.Add(int64(dials - 1))
 	}
 }
+
+// WasReady counts a connection whose way to an endpoint had been opened before.
+func (a *Arm) WasReady() { a.warm.Add(1) }
 
 // HandshakeFailed counts an attempt that found no TLS with an endpoint.
 func (a *Arm) HandshakeFailed() { a.shakes.Add(1) }

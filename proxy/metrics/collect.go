@@ -26,6 +26,7 @@ type descs struct {
 	pauses, paused, handshakes *prometheus.Desc
 	shakes, unfit              *prometheus.Desc
 	stale                      *prometheus.Desc
+	ready, hits                *prometheus.Desc
 	ejected, readmits          *prometheus.Desc
 }
 
@@ -54,6 +55,8 @@ func describe() descs {
 		paused:   ofPort("paused_seconds_total", "Time in which the listener did not accept for a limit. Moves while it does not."),
 		shakes:   desc("backend_tls_handshake_failures_total", "Attempts to connect to an endpoint of the arm that came to no terms with it on TLS. They count as failed to connect, too."),
 		unfit:    prometheus.NewDesc("wye_proxy_tls_handshake_failures_total", unfit, []string{"listener", "route", "reason"}, nil),
+		ready:    desc("warm_connections", "Connections to endpoints of the arm's pool that are ready for clients. Only where the route has them kept."),
+		hits:     desc("warm_connections_used_total", "Connections of the arm that took one which was ready."),
 		endpoint: desc("endpoints", "Endpoints of the arm: available to new connections, ejected (they failed), unhealthy (checks failed), or retired (gone from the pool, and still with connections).", "state"),
 		ejected:  desc("endpoint_ejections_total", "How often endpoints of the arm were taken out, by why.", "cause"),
 		readmits: desc("endpoint_readmissions_total", "How often endpoints of the arm were readmitted, by why they had been taken out.", "cause"),
@@ -66,7 +69,7 @@ func (m *Metrics) Describe(ch chan<- *prometheus.Desc) {
 	for _, desc := range []*prometheus.Desc{
 		d.accepted, d.active, d.closed, d.received, d.sent, d.connect, d.retries, d.endpoint, d.audited, d.pauses, d.paused, d.handshakes, d.shakes,
 		d.stale, d.unfit,
-		d.ejected, d.readmits,
+		d.ejected, d.readmits, d.ready, d.hits,
 	} {
 		ch <- desc
 	}
@@ -113,6 +116,10 @@ func (a *Arm) collect(d descs, ch chan<- prometheus.Metric) {
 	a.collectConnects(d.connect, ch)
 	if pool := a.pool.Load(); pool != nil {
 		a.collectEndpoints(d, pool, send)
+		if shelf := pool.Shelf(); shelf != nil {
+			send(d.ready, prometheus.GaugeValue, int64(shelf.Len()))
+			send(d.hits, prometheus.CounterValue, a.warm.Load())
+		}
 	}
 }
 

@@ -23,6 +23,9 @@ type Pool struct {
 	settings *pushv1.PoolSettings // that it was made of
 }
 
+// maxReady bounds the connections that are kept ready for a pool.
+const maxReady = 1000
+
 // pool reads a pool. What has not changed is taken over from before, which may be nil.
 func (b *building) pool(p *pushv1.Pool) (*Pool, error) {
 	name := p.GetName()
@@ -38,6 +41,9 @@ func (b *building) pool(p *pushv1.Pool) (*Pool, error) {
 	reach, err := b.reach(name, p.GetSettings())
 	if err != nil {
 		return nil, err
+	}
+	if n := p.GetSettings().GetMinConnections(); reach.Plain() && form.Policy != balancer.ConsistentHash {
+		form.MinConnections = int(min(n, maxReady))
 	}
 	before := b.oldPool(name)
 	if before == nil {

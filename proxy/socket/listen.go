@@ -87,11 +87,11 @@ func SetKeepAlive(fd int) error {
 	)
 }
 
-// Duplicate makes another descriptor of a listening socket, for its options. It
-// keeps the port open, is to be closed, and unlike that of File it is not watched by
-// Go's poller, which each client would wake.
-func Duplicate(l *net.TCPListener) (fd int, err error) {
-	raw, err := l.SyscallConn()
+// Duplicate makes another descriptor of a socket, for its options or for those who do
+// not use Go's poller. It keeps the socket open, is to be closed, and unlike that of
+// File it is not watched by Go's poller.
+func Duplicate(of syscall.Conn) (fd int, err error) {
+	raw, err := of.SyscallConn()
 	if err != nil {
 		return 0, err
 	}
@@ -100,6 +100,22 @@ func Duplicate(l *net.TCPListener) (fd int, err error) {
 		return err
 	})
 	return fd, err
+}
+
+// Conn makes a connection of the descriptor of one, which it closes.
+func Conn(fd int) (*net.TCPConn, error) {
+	file := os.NewFile(uintptr(fd), "connection")
+	defer file.Close() // FileConn duplicates it
+	conn, err := net.FileConn(file)
+	if err != nil {
+		return nil, err
+	}
+	tcp, ok := conn.(*net.TCPConn)
+	if !ok {
+		_ = conn.Close()
+		return nil, fmt.Errorf("a connection of %s, and not of TCP", conn.RemoteAddr().Network())
+	}
+	return tcp, nil
 }
 
 // Listener makes a listener of another descriptor of a listening socket, which stays

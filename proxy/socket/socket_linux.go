@@ -68,6 +68,13 @@ func Ended(fd int) bool {
 	return err != nil || info.State != established
 }
 
+// Usable tells whether a connection is established, and its peer has not closed it.
+func Usable(fd int) bool {
+	const established = 1 // TCP_ESTABLISHED of the kernel's enum
+	info, err := unix.GetsockoptTCPInfo(fd, unix.IPPROTO_TCP, unix.TCP_INFO)
+	return err == nil && info.State == established
+}
+
 // Pending tells whether bytes of a connection are on their way: written and not yet
 // taken by the peer's kernel, or received and not read.
 func Pending(fd int) bool {

@@ -6,6 +6,7 @@
 package socket
 
 import (
+	"errors"
 	"math"
 	"time"
 
@@ -31,6 +32,13 @@ func Received(int) int { return math.MaxInt }
 
 // Ended is not known here.
 func Ended(int) bool { return false }
+
+// Usable tells whether the peer of a connection has not closed it, as long as it has
+// sent nothing.
+func Usable(fd int) bool {
+	n, _, err := unix.Recvfrom(fd, make([]byte, 1), unix.MSG_PEEK|unix.MSG_DONTWAIT)
+	return n > 0 || errors.Is(err, unix.EAGAIN)
+}
 
 // Pending is not known here.
 func Pending(int) bool { return false }

@@ -30,6 +30,12 @@ func (d *Dialer) Connect(ctx context.Context, s *Search, step Step, local func()
 		switch {
 		case step.Outcome != flow.Open:
 			return Link{}, step.Outcome
+		case step.Ready:
+			if conn, ok := ready(step.FD); ok {
+				s.Connected(time.Now())
+				return Link{TCP: conn}, flow.Open
+			}
+			step = s.Stale(time.Now())
 		case step.Dial.IsValid():
 			link, err := d.attempt(ctx, s, step, local)
 			if err == nil {
@@ -49,6 +55,16 @@ func (d *Dialer) Connect(ctx context.Context, s *Search, step Step, local func()
 			step = s.Resume(time.Now())
 		}
 	}
+}
+
+// ready makes use of a connection that has waited, or closes it.
+func ready(fd int) (conn *net.TCPConn, ok bool) {
+	good := socket.Usable(fd)
+	conn, err := socket.Conn(fd)
+	if err == nil && !good {
+		_ = conn.Close()
+	}
+	return conn, err == nil && good
 }
 
 // attempt carries out one step.

@@ -41,6 +41,10 @@ type Step struct {
 	// Dial is the endpoint to connect to, and Connected or Failed to be called
 	// after that. The zero value: wait, and call Resume.
 	Dial netip.AddrPort
+	// Ready says that there is a connection to Dial already, FD, which is the driver's: it
+	// uses it, or closes it and calls Stale if the endpoint has closed it.
+	Ready bool
+	FD    int
 	// By is when to give up dialling, or when the wait is over.
 	By time.Time
 }
@@ -64,6 +68,7 @@ type Search struct {
 	began    time.Time  // when the arm was chosen
 	before   int        // dials until then
 	deadline time.Time  // of the arm
+	warm     bool       // what is tried was ready
 	waiting  bool       // counted among those that wait for an endpoint of the arm
 	tried    []*balancer.Endpoint
 	room     [4]*balancer.Endpoint // for tried
@@ -120,6 +125,9 @@ func (s *Search) Connected(now time.Time) {
 	s.Err = nil
 	s.Lease.Reached(now)
 	s.Lease.Opened()
+	if s.warm {
+		s.Arm.WasReady()
+	}
 	s.stopWaiting()
 	s.Arm.Dialled(s.Dials - s.before)
 	s.Arm.Connected(now.Sub(s.began))
@@ -136,6 +144,7 @@ func (s *Search) Failed(err error, now time.Time) Step {
 		s.Lease.Failed(now)
 	}
 	s.Lease.Release()
+	s.warm = false
 	others := s.Route.Pools[s.choice].Len() > len(s.tried)
 	if others && len(s.tried) >= attemptsAtOnce && now.Before(s.deadline) {
 		return Step{By: now.Add(min(pause, s.deadline.Sub(now)))}
@@ -198,9 +207,35 @@ func (s *Search) stopWaiting() {
 	}
 }
 
+// Stale says that a connection which was ready is not good any more.
+func (s *Search) Stale(now time.Time) Step {
+	s.Lease.Release()
+	s.warm = false
+	return s.pick(now)
+}
+
+// ready takes a connection that waits for a client, if there is one. Those have the
+// kernel's congestion control.
+func (s *Search) ready(shelf *balancer.Shelf, now time.Time) (Step, bool) {
+	if len(s.tried) > 0 || s.Route.CongestionControl != "" {
+		return Step{}, false
+	}
+	r, ok := shelf.Take()
+	if !ok {
+		return Step{}, false
+	}
+	s.Lease, s.warm = r.Lease, true
+	return Step{Ready: true, FD: r.FD, Dial: r.Lease.Endpoint().Addr(), By: now.Add(s.attempt(0, now))}, true
+}
+
 // pick takes the next endpoint of the arm.
 func (s *Search) pick(now time.Time) Step {
 	pool := s.Route.Pools[s.choice]
+	if shelf := pool.Shelf(); shelf != nil {
+		if step, ok := s.ready(shelf, now); ok {
+			return step
+		}
+	}
 	lease, ok := pool.Pick(balancer.Ask{Tried: s.tried, Client: s.Client.Addr(), Now: now})
 	if !ok {
 		return s.leave(exhausted(pool, len(s.tried)), now)

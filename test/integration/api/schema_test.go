@@ -49,6 +49,7 @@ var bounds = map[string][]bound{
 		balancingBounds,
 		reachBounds(),
 		healthBounds(),
+		connectionBounds,
 	),
 	"ProxyFleet": slices.Concat(proxyFleetBounds, listenerLimitBounds(), proxyProtocolBounds),
 }
