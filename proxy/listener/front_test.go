@@ -4,6 +4,7 @@
 package listener_test
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -188,6 +189,28 @@ func TestRoutesAreToldApartByName(t *testing.T) {
 			t.Errorf("who speaks no TLS is told %s", got)
 		}
 		f.counted(flow.HandshakeFailed, 1)
+	})
+}
+
+// TestWhatPassesThroughIsWhole: much of it, there and back.
+func TestWhatPassesThroughIsWhole(t *testing.T) {
+	onEveryPlane(t, func(t *testing.T, plane plane) {
+		f := front(t, plane)
+		f.secure("a", "a.test")
+		f.serve()
+		conn := tls.Client(f.dial(), f.client("a.test"))
+		much := make([]byte, 8<<20)
+		for i := range much {
+			much[i] = byte(i * i >> 8)
+		}
+		go func() {
+			_, _ = conn.Write(much)
+			_ = conn.CloseWrite()
+		}()
+		got, err := io.ReadAll(conn)
+		if err != nil || len(got) == 0 || got[0] != 'a' || !bytes.Equal(got[1:], much) {
+			t.Errorf("%d of %d bytes came back, %v", len(got), 1+len(much), err)
+		}
 	})
 }
 

@@ -84,6 +84,7 @@ func (l *loop) look(c *conn) {
 		case errno == unix.EINTR:
 			continue
 		case errno == unix.EAGAIN:
+			src.readable = false
 			return
 		case errno != 0:
 			l.misread(c, errno)
@@ -167,6 +168,7 @@ func (l *loop) settle(c *conn, to *plan.Route, begun bool) {
 		l.shake(c)
 	default:
 		c.phase = greeting
+		c.sock[client].readable = false // all that came has been read
 	}
 }
 

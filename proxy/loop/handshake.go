@@ -107,9 +107,10 @@ func (l *loop) greeted(c *conn, events uint32) {
 	switch {
 	case c.phase == shaking:
 		c.secret[client].wake()
+	case !c.sock[client].readable:
 	case c.phase == reading:
 		l.look(c)
-	case c.sock[client].readable:
+	default:
 		l.shake(c)
 	}
 }
