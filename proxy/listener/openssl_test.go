@@ -66,9 +66,12 @@ func TestOpensslIsShownTheIdentityOfAPool(t *testing.T) {
 
 		conn.Close() // it serves one at a time
 
-		// Without an identity it is refused: in TLS 1.3 only after the handshake, in 1.2 within.
+		// Without an identity it is refused, in TLS 1.3 only after the handshake.
 		settings.Tls.Identity = ""
 		r.route(settings, patience, endpoint(to))
 		r.wantReset()
+		eventually(t, "the outcome is counted", func() bool {
+			return r.value("wye_proxy_connections_closed_total", outcome("a", "backend_reset")) == 1
+		})
 	})
 }
