@@ -39,10 +39,10 @@ func ticketKeys(b byte) *pushv1.TicketKeys {
 }
 
 // trust is a client's settings.
-func (w *world) trust(name string) *tls.Config {
+func (w *world) trust() *tls.Config {
 	roots := x509.NewCertPool()
 	roots.AppendCertsFromPEM(w.authority.PEM)
-	return &tls.Config{RootCAs: roots, ServerName: name}
+	return &tls.Config{RootCAs: roots, ServerName: "one"}
 }
 
 // secure connects in TLS and expects the greeting of a backend.
@@ -126,7 +126,7 @@ func TestKeysComeWithTheConfigAndAreNeverKept(t *testing.T) {
 	if ack := s.Push(t, config1); len(ack.GetRefused()) > 0 {
 		t.Fatalf("refused: %v", ack)
 	}
-	old, state := mustSecure(t, port, w.trust("one"))
+	old, state := mustSecure(t, port, w.trust())
 	if !state.PeerCertificates[0].Equal(leaf(t, first)) {
 		t.Fatal("another certificate than was pushed")
 	}
@@ -135,7 +135,7 @@ func TestKeysComeWithTheConfigAndAreNeverKept(t *testing.T) {
 	// A new form of the identity alone is in force for the next client, and for no other.
 	second := w.identity(t, "one")
 	s.Push(t, &pushv1.Update{Generation: 2, Identities: []*pushv1.Identity{second}})
-	if _, state := mustSecure(t, port, w.trust("one")); !state.PeerCertificates[0].Equal(leaf(t, second)) {
+	if _, state := mustSecure(t, port, w.trust()); !state.PeerCertificates[0].Equal(leaf(t, second)) {
 		t.Fatal("the certificate is not replaced")
 	}
 	old.works(t)
@@ -147,7 +147,7 @@ func TestKeysComeWithTheConfigAndAreNeverKept(t *testing.T) {
 	if len(ack.GetRefused()) != 1 || ack.GetRefused()[0].GetResource().GetKind() != pushv1.ResourceKind_RESOURCE_KIND_IDENTITY {
 		t.Errorf("refused: %v", ack)
 	}
-	mustSecure(t, port, w.trust("one"))
+	mustSecure(t, port, w.trust())
 	r.shows(t, "/metrics", `wye_proxy_tls_certificate_current{identity="one"} 0`)
 	s.Push(t, &pushv1.Update{Generation: 4, Identities: []*pushv1.Identity{second}})
 	r.shows(t, "/metrics", `wye_proxy_tls_certificate_current{identity="one"} 1`)
@@ -191,13 +191,13 @@ func TestKeysComeWithTheConfigAndAreNeverKept(t *testing.T) {
 	again.shows(t, "/ready", "ready: generation 4 from disk, 1 refused")
 	again.shows(t, "/config", `identity \"one\" is not there; keys are not saved, so this is served when the controller has sent them`)
 	reach(t, plain, "two")
-	if _, _, err := secure(t, port, w.trust("one")); err == nil {
+	if _, _, err := secure(t, port, w.trust()); err == nil {
 		t.Error("TLS ends without a key")
 	}
 	w.Controller = pushtest.Start(t, w.Addr, w.authority)
 	config1.Generation, config1.Identities[0] = 5, second
 	w.Next(t).Push(t, config1)
-	mustSecure(t, port, w.trust("one"))
+	mustSecure(t, port, w.trust())
 }
 
 func TestTicketKeysAreSharedAndRotated(t *testing.T) {
@@ -214,7 +214,7 @@ func TestTicketKeysAreSharedAndRotated(t *testing.T) {
 	if ack := s.Push(t, u); len(ack.GetRefused()) > 0 {
 		t.Fatalf("refused: %v", ack)
 	}
-	cached := w.trust("one")
+	cached := w.trust()
 	cached.ClientSessionCache = tls.NewLRUClientSessionCache(1)
 	mustSecure(t, port, cached)
 	resumes := func(reason string, port uint32, want bool) {

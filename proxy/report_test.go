@@ -35,14 +35,14 @@ func counts(t *testing.T, s *pushtest.Session) (hash string, since time.Time, ar
 }
 
 // split is a route that goes to arms by weight, in a form of that hash.
-func split(hash, listener string, weights map[string]float64) *pushv1.Route {
+func split(hash string, weights map[string]float64) *pushv1.Route {
 	union := &pushv1.Union{}
 	for arm, weight := range weights {
 		union.Trees = append(union.Trees, &pushv1.Weighted{Weight: weight, Tree: &pushv1.Tree{
 			Kind: &pushv1.Tree_Leaf{Leaf: &pushv1.Leaf{Arm: arm, Pool: arm}},
 		}})
 	}
-	return &pushv1.Route{Name: "ns/r", Listener: listener, Hash: hash, Tree: &pushv1.Tree{Kind: &pushv1.Tree_Union{Union: union}}}
+	return &pushv1.Route{Name: "ns/r", Listener: "tcp/1", Hash: hash, Tree: &pushv1.Tree{Kind: &pushv1.Tree_Union{Union: union}}}
 }
 
 // A report counts from the time when the route took its form: a change of weights
@@ -55,7 +55,7 @@ func TestReportsCountConnectionsSinceTheRouteHasItsForm(t *testing.T) {
 	s.Push(t, &pushv1.Update{
 		Generation: 1, Full: true,
 		Listeners: []*pushv1.Listener{{Name: "tcp/1", Port: port}},
-		Routes:    []*pushv1.Route{split("nine", "tcp/1", map[string]float64{"a": 9, "b": 1})},
+		Routes:    []*pushv1.Route{split("nine", map[string]float64{"a": 9, "b": 1})},
 		Pools:     []*pushv1.Pool{{Name: "a", Endpoints: []*pushv1.Endpoint{one}}, {Name: "b", Endpoints: []*pushv1.Endpoint{one}}},
 	})
 	for range 10 {
@@ -71,7 +71,7 @@ func TestReportsCountConnectionsSinceTheRouteHasItsForm(t *testing.T) {
 		t.Errorf("another endpoint began the count anew: since %s, was %s; %v", again, since, arms)
 	}
 
-	s.Push(t, &pushv1.Update{Generation: 3, Routes: []*pushv1.Route{split("b", "tcp/1", map[string]float64{"b": 1})}})
+	s.Push(t, &pushv1.Update{Generation: 3, Routes: []*pushv1.Route{split("b", map[string]float64{"b": 1})}})
 	reach(t, port, "two")
 	hash, again, arms := counts(t, s)
 	if diff := cmp.Diff(map[string]armCounts{"a": {0, 9}, "b": {1, 2}}, arms); diff != "" || hash != "b" {
@@ -87,7 +87,7 @@ func TestConnectionsThatReachNobodyAreNotOpened(t *testing.T) {
 	w.run(t)
 	one, port := backend(t, "one"), uint32(ports.Free(t))
 	dead := &pushv1.Endpoint{Address: "127.0.0.1", Port: uint32(ports.Free(t))}
-	redistribute := split("x", "tcp/1", map[string]float64{"alive": 1, "dead": 1})
+	redistribute := split("x", map[string]float64{"alive": 1, "dead": 1})
 	redistribute.OnUnavailable = pushv1.OnUnavailable_ON_UNAVAILABLE_REDISTRIBUTE
 	s := w.Next(t)
 	s.Push(t, &pushv1.Update{
@@ -114,7 +114,7 @@ func TestReportsCountWhatMigrationIsToEnd(t *testing.T) {
 	s.Push(t, &pushv1.Update{
 		Generation: 1, Full: true,
 		Listeners: []*pushv1.Listener{{Name: "tcp/1", Port: port}},
-		Routes:    []*pushv1.Route{split("three", "tcp/1", map[string]float64{"a": 1, "b": 1, "c": 1})},
+		Routes:    []*pushv1.Route{split("three", map[string]float64{"a": 1, "b": 1, "c": 1})},
 		Pools: []*pushv1.Pool{
 			{Name: "a", Endpoints: []*pushv1.Endpoint{one}}, {Name: "b", Endpoints: []*pushv1.Endpoint{one}}, {Name: "c", Endpoints: []*pushv1.Endpoint{one}},
 		},
@@ -133,7 +133,7 @@ func TestReportsCountWhatMigrationIsToEnd(t *testing.T) {
 	if diff := cmp.Diff(map[string]uint64{"a": 0, "b": 0, "c": 0}, stale()); diff != "" {
 		t.Errorf("before (-want +got):\n%s", diff)
 	}
-	next := split("one", "tcp/1", map[string]float64{"b": 0, "c": 1})
+	next := split("one", map[string]float64{"b": 0, "c": 1})
 	next.Migration = &pushv1.Migration{PerSecond: 1e-9}
 	s.Push(t, &pushv1.Update{Generation: 2, Routes: []*pushv1.Route{next}})
 	if diff := cmp.Diff(map[string]uint64{"a": 10, "b": 10, "c": 0}, stale()); diff != "" {

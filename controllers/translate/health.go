@@ -7,7 +7,6 @@ import (
 	"cmp"
 	"time"
 
-	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/durationpb"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -46,7 +45,7 @@ func failureAccrual(f *v1alpha1.FailureAccrual) *pushv1.FailureAccrual {
 		EarlyClose:          wireDuration(f.EarlyClose),
 	}
 	if f.PanicThreshold != nil {
-		wire.PanicThreshold = proto.Uint32(uint32(*f.PanicThreshold))
+		wire.PanicThreshold = new(uint32(*f.PanicThreshold))
 	}
 	return wire
 }

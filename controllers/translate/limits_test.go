@@ -16,7 +16,9 @@ func TestHandshakesAreLimitedWhereThereAreAny(t *testing.T) {
 	config := &pushv1.Config{
 		Listeners: []*pushv1.Listener{
 			{Name: "header", ProxyProtocol: &pushv1.AcceptedProxyProtocol{TrustedCidrs: []string{"10.0.0.0/8"}}},
-			{Name: "names"}, {Name: "plain"}, {Name: "tls"},
+			{Name: "names"},
+			{Name: "plain"},
+			{Name: "tls"},
 		},
 		Routes: []*pushv1.Route{
 			{Name: "1", Listener: "plain"},

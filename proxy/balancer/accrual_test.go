@@ -220,8 +220,17 @@ func TestNobodyIsSentToAnEndpointThatIsOutUnlessTooFewAreLeft(t *testing.T) {
 		n, out, panic int
 		used          bool // those that are out are used
 	}{
-		{2, 1, 50, false}, {3, 1, 50, false}, {3, 2, 50, true}, {4, 2, 50, false}, {10, 5, 50, false}, {10, 6, 50, true},
-		{1, 1, 50, true}, {1, 1, 0, true}, {5, 5, 0, true}, {5, 4, 0, false}, {5, 1, 100, true},
+		{2, 1, 50, false},
+		{3, 1, 50, false},
+		{3, 2, 50, true},
+		{4, 2, 50, false},
+		{10, 5, 50, false},
+		{10, 6, 50, true},
+		{1, 1, 50, true},
+		{1, 1, 0, true},
+		{5, 5, 0, true},
+		{5, 4, 0, false},
+		{5, 1, 100, true},
 	} {
 		g := usual()
 		g.Panic = test.panic
@@ -375,8 +384,10 @@ func TestAnEndpointHasNoMoreConnectionsThanItMay(t *testing.T) {
 
 func TestOnlySoManyMayWait(t *testing.T) {
 	p := guardedPool(1, Guard{MaxPending: 2})
-	if !p.Enter() || !p.Enter() || p.Enter() {
-		t.Fatal("not two may wait")
+	for i, want := range []bool{true, true, false} {
+		if got := p.Enter(); got != want {
+			t.Fatalf("number %d may wait: %v", i, got)
+		}
 	}
 	p.Leave()
 	if !p.Enter() {

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -58,7 +59,7 @@ func TestReadUnderstandsAClientHello(t *testing.T) {
 		"in records of 3 bytes":   split(whole, 3),
 		"in records of one byte":  split(whole, 1),
 	} {
-		h, n, err := hello.Read(append(text[:len(text):len(text)], "what comes after"...))
+		h, n, err := hello.Read(append(slices.Clip(text), "what comes after"...))
 		if err != nil || n != len(text) {
 			t.Errorf("%s: %d bytes, %v, want %d", name, n, err, len(text))
 		}

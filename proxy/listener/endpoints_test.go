@@ -36,8 +36,9 @@ func lasting() *pushv1.FailureAccrual {
 	return a
 }
 
-func settled(name string, s *pushv1.PoolSettings, endpoints ...*pushv1.Endpoint) *pushv1.Pool {
-	p := pool(name, endpoints...)
+// settled is the pool "a" with settings.
+func settled(s *pushv1.PoolSettings, endpoints ...*pushv1.Endpoint) *pushv1.Pool {
+	p := pool("a", endpoints...)
 	p.Settings = s
 	return p
 }
@@ -139,7 +140,7 @@ func TestAnEndpointThatRefusesIsTakenOutAndComesBack(t *testing.T) {
 	onEveryPlane(t, func(t *testing.T, plane plane) {
 		p := start(t, plane, listener.Options{})
 		b := newBackend(t)
-		p.install(leaf("a"), settled("a", &pushv1.PoolSettings{FailureAccrual: accrual()}, server(t, "a"), b.endpoint()))
+		p.install(leaf("a"), settled(&pushv1.PoolSettings{FailureAccrual: accrual()}, server(t, "a"), b.endpoint()))
 		b.close()
 		for p.endpoints("ejected") == 0 {
 			if !p.answers() {
@@ -177,7 +178,7 @@ func TestOnceOutAnEndpointCostsNobodyAnything(t *testing.T) {
 		settings.FailureAccrual.EarlyClose = durationpb.New(10 * time.Second)
 		rude := newBackend(t)
 		rude.rude.Store(true)
-		p.install(leaf("a"), settled("a", settings, server(t, "a"), server(t, "b"), server(t, "c"), closed(t), rude.endpoint()))
+		p.install(leaf("a"), settled(settings, server(t, "a"), server(t, "b"), server(t, "c"), closed(t), rude.endpoint()))
 		eventually(t, "both are out", func() bool { p.answers(); return p.endpoints("ejected") == 2 })
 		accepted, retries := rude.accepted.Load(), p.retries()
 		if failed := p.load(400); failed > 0 {
@@ -199,7 +200,7 @@ func TestAProbeThatIsClosedEarlyDoesNotReadmit(t *testing.T) {
 		settings.FailureAccrual.EarlyClose = durationpb.New(time.Second)
 		b := newBackend(t)
 		b.rude.Store(true)
-		p.install(leaf("a"), settled("a", settings, server(t, "a"), b.endpoint()))
+		p.install(leaf("a"), settled(settings, server(t, "a"), b.endpoint()))
 		eventually(t, "it is out", func() bool { p.answers(); return p.endpoints("ejected") == 1 })
 		accepted := b.accepted.Load()
 		eventually(t, "it is probed, twice", func() bool { p.answers(); return b.accepted.Load() >= accepted+2 })
@@ -236,7 +237,7 @@ func TestWhatAClientEndsIsNoEarlyClose(t *testing.T) {
 				}()
 			}
 		}()
-		p.install(leaf("a"), settled("a", settings, endpoint(l.Addr().(*net.TCPAddr).AddrPort())))
+		p.install(leaf("a"), settled(settings, endpoint(l.Addr().(*net.TCPAddr).AddrPort())))
 		for range 20 {
 			conn := p.dial()
 			_, _ = conn.Write([]byte("x"))
@@ -258,7 +259,7 @@ func TestWhenAllEndpointsFailAllAreUsed(t *testing.T) {
 	onEveryPlane(t, func(t *testing.T, plane plane) {
 		p := start(t, plane, listener.Options{})
 		b, other := newBackend(t), newBackend(t)
-		p.install(leaf("a"), settled("a", &pushv1.PoolSettings{FailureAccrual: lasting()}, b.endpoint(), other.endpoint()))
+		p.install(leaf("a"), settled(&pushv1.PoolSettings{FailureAccrual: lasting()}, b.endpoint(), other.endpoint()))
 		b.close()
 		other.close()
 		eventually(t, "both are out", func() bool { p.answers(); return p.endpoints("ejected") == 2 })
@@ -279,7 +280,7 @@ func TestWhenAllEndpointsFailAllAreUsed(t *testing.T) {
 func TestAnEndpointThatDoesNotAnswerIsTakenOut(t *testing.T) {
 	onEveryPlane(t, func(t *testing.T, plane plane) {
 		p := start(t, plane, listener.Options{})
-		config := p.config(leaf("a"), settled("a", &pushv1.PoolSettings{FailureAccrual: lasting()}, server(t, "a"), blackHole(t)))
+		config := p.config(leaf("a"), settled(&pushv1.PoolSettings{FailureAccrual: lasting()}, server(t, "a"), blackHole(t)))
 		config.Routes[0].Timeouts = &pushv1.Timeouts{Attempt: durationpb.New(500 * time.Millisecond)}
 		if refused := p.try(config); len(refused) > 0 {
 			t.Fatal(refused)
@@ -300,7 +301,7 @@ func TestAnEndpointThatDoesNotAnswerIsTakenOut(t *testing.T) {
 func TestAnEndpointHasNoMoreConnectionsThanItMay(t *testing.T) {
 	onEveryPlane(t, func(t *testing.T, plane plane) {
 		p := start(t, plane, listener.Options{})
-		p.install(leaf("a"), settled("a", &pushv1.PoolSettings{MaxConnectionsPerEndpoint: 3}, server(t, "a"), server(t, "b")))
+		p.install(leaf("a"), settled(&pushv1.PoolSettings{MaxConnectionsPerEndpoint: 3}, server(t, "a"), server(t, "b")))
 		names := map[string]int{}
 		var last *net.TCPConn
 		for range 6 {
@@ -328,7 +329,7 @@ func TestAnEndpointHasNoMoreConnectionsThanItMay(t *testing.T) {
 func TestWhatIsFullGoesToAnotherArmWhereThatIsAsked(t *testing.T) {
 	onEveryPlane(t, func(t *testing.T, plane plane) {
 		p := start(t, plane, listener.Options{})
-		config := p.config(split(1, "a", 1, "b"), settled("a", &pushv1.PoolSettings{MaxConnectionsPerEndpoint: 1}, server(t, "a")), pool("b", server(t, "b")))
+		config := p.config(split(1, "a", 1, "b"), settled(&pushv1.PoolSettings{MaxConnectionsPerEndpoint: 1}, server(t, "a")), pool("b", server(t, "b")))
 		config.Routes[0].OnUnavailable = pushv1.OnUnavailable_ON_UNAVAILABLE_REDISTRIBUTE
 		if refused := p.try(config); len(refused) > 0 {
 			t.Fatal(refused)
@@ -347,7 +348,7 @@ func TestWhatIsFullGoesToAnotherArmWhereThatIsAsked(t *testing.T) {
 func TestMoreThanMayWaitAreRefused(t *testing.T) {
 	onEveryPlane(t, func(t *testing.T, plane plane) {
 		p := start(t, plane, listener.Options{})
-		config := p.config(leaf("a"), settled("a", &pushv1.PoolSettings{MaxPending: 2}, blackHole(t)))
+		config := p.config(leaf("a"), settled(&pushv1.PoolSettings{MaxPending: 2}, blackHole(t)))
 		config.Routes[0].Timeouts = &pushv1.Timeouts{Connect: durationpb.New(2 * time.Second)}
 		if refused := p.try(config); len(refused) > 0 {
 			t.Fatal(refused)
@@ -364,7 +365,7 @@ func TestMoreThanMayWaitAreRefused(t *testing.T) {
 				t.Errorf("the client saw %v", err)
 			}
 		}
-		p.install(leaf("a"), settled("a", &pushv1.PoolSettings{MaxPending: 2}, server(t, "a")))
+		p.install(leaf("a"), settled(&pushv1.PoolSettings{MaxPending: 2}, server(t, "a")))
 		p.ask()
 	})
 }

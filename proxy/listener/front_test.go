@@ -74,7 +74,7 @@ func (f *fronted) secure(name string, hosts ...string) *pushv1.Route {
 }
 
 // ending adds a route that ends TLS itself.
-func (f *fronted) ending(name string, hosts ...string) *pushv1.Route {
+func (f *fronted) ending(name string, hosts ...string) {
 	f.t.Helper()
 	identity, err := tlsconf.Parse(f.authority.Identity(f.t, append(hosts, "other.test")...))
 	if err != nil {
@@ -83,7 +83,6 @@ func (f *fronted) ending(name string, hosts ...string) *pushv1.Route {
 	f.builder.Identities.Put(name, identity)
 	r := f.add(name, f.backend(name, nil), hosts...)
 	r.Tls = &pushv1.ServerTLS{DefaultIdentity: name}
-	return r
 }
 
 func (f *fronted) certificate(hosts ...string) tls.Certificate {

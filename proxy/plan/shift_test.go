@@ -26,17 +26,18 @@ func shifting(route *pushv1.Route) *pushv1.Config {
 	}
 }
 
-func arms(weightA, weightB float64) *pushv1.Tree {
+// arms are a, which weighs 1, and b.
+func arms(weightB float64) *pushv1.Tree {
 	leaf := func(name string) *pushv1.Tree {
 		return &pushv1.Tree{Kind: &pushv1.Tree_Leaf{Leaf: &pushv1.Leaf{Arm: name, Pool: name}}}
 	}
 	return &pushv1.Tree{Kind: &pushv1.Tree_Union{Union: &pushv1.Union{Trees: []*pushv1.Weighted{
-		{Weight: weightA, Tree: leaf("a")}, {Weight: weightB, Tree: leaf("b")},
+		{Weight: 1, Tree: leaf("a")}, {Weight: weightB, Tree: leaf("b")},
 	}}}}
 }
 
 func TestAStickyRouteKeepsAClientToItsArm(t *testing.T) {
-	p, refused := plan.Build(shifting(&pushv1.Route{Tree: arms(1, 1), Splitting: pushv1.Splitting_SPLITTING_STICKY}), nil)
+	p, refused := plan.Build(shifting(&pushv1.Route{Tree: arms(1), Splitting: pushv1.Splitting_SPLITTING_STICKY}), nil)
 	if len(refused) > 0 {
 		t.Fatal(refused)
 	}
@@ -69,7 +70,7 @@ func TestStaleIsAnArmWithoutAShareOfARouteThatMigrates(t *testing.T) {
 		{"no arm is none", &pushv1.Migration{PerSecond: 1}, "", false},
 		{"without a migration nothing is", nil, "b", false},
 	} {
-		p, refused := plan.Build(shifting(&pushv1.Route{Tree: arms(1, 0), Migration: test.migration}), nil)
+		p, refused := plan.Build(shifting(&pushv1.Route{Tree: arms(0), Migration: test.migration}), nil)
 		if len(refused) > 0 {
 			t.Fatal(refused)
 		}
@@ -83,7 +84,7 @@ func TestStaleIsAnArmWithoutAShareOfARouteThatMigrates(t *testing.T) {
 // rate, and the chooser goes on.
 func TestAnotherPartOfAMigrationIsTheSameForm(t *testing.T) {
 	form := func(m *pushv1.Migration) *pushv1.Config {
-		return shifting(&pushv1.Route{Hash: "h", Tree: arms(1, 1), Migration: m})
+		return shifting(&pushv1.Route{Hash: "h", Tree: arms(1), Migration: m})
 	}
 	of := func(rate float64) *pushv1.Migration {
 		return &pushv1.Migration{PerSecond: rate, IdleFirst: true, Deadline: durationpb.New(time.Minute)}
@@ -110,7 +111,7 @@ func TestRoutesThatShiftInAnUnknownWayAreRefused(t *testing.T) {
 		{Migration: &pushv1.Migration{PerSecond: math.Inf(1)}},
 		{Migration: &pushv1.Migration{Deadline: durationpb.New(-time.Second)}},
 	} {
-		r.Tree = arms(1, 1)
+		r.Tree = arms(1)
 		if _, refused := plan.Build(shifting(r), nil); len(refused) != 1 {
 			t.Errorf("%v is not refused", r)
 		}

@@ -98,7 +98,7 @@ func (w *world) replaceProxy(t *testing.T, generation int64) corev1.Pod {
 		t.Errorf("the new proxy does not say in its log where its config is from, and that the controller is away:\n%s", log)
 	}
 	until(t, patience, "the new proxy serves connections", func() (bool, any) {
-		n := w.accepted(t, fresh, armOf("redis1"))
+		n := w.accepted(t, fresh, armOfRedis1())
 		return n > 0, n
 	})
 	w.untilGone(t, []string{old[0].Name})

@@ -68,7 +68,7 @@ func (w *world) scaleRedis(t *testing.T, replicas int) {
 	until(t, patience, fmt.Sprintf("%d servers run, and the proxies know", replicas), func() (bool, any) {
 		counts := []int{w.inSlices(t, "redis1"), len(w.podsAndGoing(t, namespace, "app", "redis1"))}
 		for _, pod := range w.proxyPods(t) {
-			counts = append(counts, w.available(t, pod, armOf("redis1")))
+			counts = append(counts, w.available(t, pod, armOfRedis1()))
 		}
 		return slices.Equal(counts, slices.Repeat([]int{replicas}, 2+proxies)), counts
 	})

@@ -54,7 +54,7 @@ func (w *world) endpointsFollow(t *testing.T, want int) {
 	until(t, followWithin, fmt.Sprintf("%d endpoints in proxies and status, and in use", want), func() (bool, any) {
 		var available []int
 		for _, pod := range w.proxyPods(t) {
-			available = append(available, w.available(t, pod, armOf("redis1")))
+			available = append(available, w.available(t, pod, armOfRedis1()))
 		}
 		arms, used := w.view(t).Route.Status.Arms, w.inUse(t)
 		note(&inProxies, slices.Equal(available, slices.Repeat([]int{want}, proxies)))

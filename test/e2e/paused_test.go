@@ -61,7 +61,7 @@ func (w *world) everyProxy(t *testing.T, state string, want int) (bool, any) {
 	all := true
 	var counts []int
 	for _, pod := range w.proxyPods(t) {
-		n := metric(t, pod, `wye_proxy_endpoints\{arm="`+armOf("redis1")+`",.*state="`+state+`"\}`)
+		n := metric(t, pod, `wye_proxy_endpoints\{arm="`+armOfRedis1()+`",.*state="`+state+`"\}`)
 		counts = append(counts, n)
 		all = all && n == want
 	}

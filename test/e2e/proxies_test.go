@@ -89,8 +89,8 @@ func (w *world) proxyState(t *testing.T, pod corev1.Pod) (s proxyState, err erro
 	return s, json.Unmarshal([]byte(text), &s)
 }
 
-// armOf is the name of the arm that stands for a Redis.
-func armOf(redis string) string { return "/#/io.l5d.k8s/" + namespace + "/redis/" + redis }
+// armOfRedis1 is the name of the arm that stands for it.
+func armOfRedis1() string { return "/#/io.l5d.k8s/" + namespace + "/redis/redis1" }
 
 // available is the number of endpoints that a proxy has for an arm; -1 if it
 // does not say.

@@ -33,14 +33,14 @@ func (r *rig) keeper() *Keeper {
 	})
 }
 
-// after is the keys of a fleet when some time is over.
-func (r *rig) after(d time.Duration, k *Keeper, uid string) [][]byte {
+// after is the keys of fleet "a" when some time is over.
+func (r *rig) after(d time.Duration, k *Keeper) [][]byte {
 	r.t.Helper()
 	r.now = r.now.Add(d)
 	if err := k.Refresh(r.t.Context()); err != nil {
 		r.t.Fatal(err)
 	}
-	return k.Of(uid)
+	return k.Of("a")
 }
 
 func TestTheNextKeyIsKnownBeforeItSeals(t *testing.T) {
@@ -49,7 +49,7 @@ func TestTheNextKeyIsKnownBeforeItSeals(t *testing.T) {
 	if k.Of("a") != nil {
 		t.Fatal("there are keys before any are known")
 	}
-	before := r.after(0, k, "a")
+	before := r.after(0, k)
 	if len(before) != 3 || len(before[0]) != Size {
 		t.Fatalf("%d keys", len(before))
 	}
@@ -59,11 +59,11 @@ func TestTheNextKeyIsKnownBeforeItSeals(t *testing.T) {
 		}
 	}
 	same := func(a, b [][]byte) bool { return slices.EqualFunc(a, b, bytes.Equal) }
-	if !same(before, r.after(life-time.Second, k, "a")) || r.changed != 1 {
+	if !same(before, r.after(life-time.Second, k)) || r.changed != 1 {
 		t.Error("keys are rotated before their time")
 	}
 	for range 4 {
-		now := r.after(life, k, "a")
+		now := r.after(life, k)
 		if !bytes.Equal(now[0], before[1]) || !bytes.Equal(now[2], before[0]) {
 			t.Fatal("the one that seals is not the one that was to be next, or the one before is forgotten")
 		}
@@ -73,9 +73,9 @@ func TestTheNextKeyIsKnownBeforeItSeals(t *testing.T) {
 
 func TestASuccessorHasTheSameKeys(t *testing.T) {
 	r := newRig(t)
-	first := r.after(0, r.keeper(), "a")
+	first := r.after(0, r.keeper())
 	k := r.keeper()
-	if got := r.after(time.Hour, k, "a"); !slices.EqualFunc(first, got, bytes.Equal) {
+	if got := r.after(time.Hour, k); !slices.EqualFunc(first, got, bytes.Equal) {
 		t.Error("another leader has other keys")
 	}
 	if got := k.Of("b"); bytes.Equal(first[0], got[0]) {
@@ -93,7 +93,7 @@ func TestASuccessorHasTheSameKeys(t *testing.T) {
 func TestKeysThatCannotBeReadAreNotReplaced(t *testing.T) {
 	r := newRig(t)
 	k := r.keeper()
-	before := r.after(0, k, "a")
+	before := r.after(0, k)
 	var secret corev1.Secret
 	key := client.ObjectKey{Namespace: "wye-system", Name: SecretName}
 	if err := r.secrets.Get(t.Context(), key, &secret); err != nil {
@@ -112,7 +112,7 @@ func TestKeysThatCannotBeReadAreNotReplaced(t *testing.T) {
 	if err := r.secrets.Delete(t.Context(), &secret); err != nil {
 		t.Fatal(err)
 	}
-	if slices.EqualFunc(before, r.after(0, k, "a"), bytes.Equal) {
+	if slices.EqualFunc(before, r.after(0, k), bytes.Equal) {
 		t.Error("no new keys are made")
 	}
 }
