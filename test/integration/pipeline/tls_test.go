@@ -18,6 +18,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -185,6 +186,26 @@ func TestSessionsAreResumedByEveryProxy(t *testing.T) {
 			s.wants("a later one, "+version, s.openssl(route.Spec.Port, version, "-sess_in", session), "Reused, TLSv1.", "reached x")
 		}
 		s.wants("at another route, "+version, s.openssl(other.Spec.Port, version, "-sess_in", session), "New, TLSv1.", "reached x")
+	}
+
+	// Nor does a session end with a controller, or with all proxies; and a successor that
+	// has read the keys and certificates anew publishes nothing.
+	edge := s.fleet("edge", 3)
+	s.get(edge)
+	before := edge.Status
+	s.restartController(syscall.SIGKILL)
+	s.eventually(func() error {
+		out := s.openssl(route.Spec.Port, "-tls1_3", "-sess_in", filepath.Join(s.dir, "session-tls1_3"))
+		if !strings.Contains(out, "Reused, TLSv1.") || !strings.Contains(out, "reached x") {
+			return fmt.Errorf("the session is not resumed: %s", out)
+		}
+		return nil
+	})
+	s.metric("wye_controller_proxies", 3, `state="connected"`)
+	s.metric("wye_controller_proxies", 0, `state="lagging"`)
+	s.get(edge)
+	if now := edge.Status; now.ConfigGeneration != before.ConfigGeneration || now.ConfigHash != before.ConfigHash {
+		t.Errorf("generation %d (%s) became %d (%s)", before.ConfigGeneration, before.ConfigHash, now.ConfigGeneration, now.ConfigHash)
 	}
 }
 
