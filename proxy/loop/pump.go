@@ -215,9 +215,8 @@ func (l *loop) dropped(c *conn) {
 // of culprit. When that is the sender, nobody is left to read for. When it is the
 // receiver, what he had sent before, and then his end, is still to be read.
 func (l *loop) broken(c *conn, from, culprit side, err error) {
-	outcome := flow.ClientReset
+	outcome := resetBy(culprit)
 	if culprit == backend {
-		outcome = flow.BackendReset
 		l.dropped(c)
 	}
 	if culprit == from || c.half[from.other()].over {
@@ -231,6 +230,14 @@ func (l *loop) broken(c *conn, from, culprit side, err error) {
 	c.half[from].ended, c.half[from].over = true, true
 	c.sock[culprit].hung, c.sock[culprit].readable = true, true
 	l.later(c)
+}
+
+// resetBy is the outcome of a connection that a side has ended before its time.
+func resetBy(culprit side) flow.Outcome {
+	if culprit == backend {
+		return flow.BackendReset
+	}
+	return flow.ClientReset
 }
 
 // drop gives back what a direction holds.

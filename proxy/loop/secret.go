@@ -17,6 +17,14 @@ import (
 // what crypto/tls may have left of a record before, it opens to less than scratch.
 const sealedScratch = 64 << 10
 
+// sealedMost is how many bytes are held for a side. What is to be held of a turn is
+// about scratch; the rest is for answers of crypto/tls, one of which is smaller than
+// what it answers, so that only who asks for thousands and reads none has so many.
+const sealedMost = 2 * scratch
+
+// errUnread is why a connection ends that has too many answers held.
+var errUnread = errors.New("too many requests for other keys whose answers were not read")
+
 // errAgain says that there is nothing more to read now. crypto/tls goes on after an
 // error that is temporary where it has left off.
 type errAgain struct{}
@@ -114,9 +122,13 @@ func (l *loop) open(c *conn, from side) int {
 }
 
 // answer sends what crypto/tls has to say by itself to a side: that a key is changed,
-// or an alert.
+// or an alert. Who has been told that nothing more comes is told nothing more.
 func (l *loop) answer(c *conn, to side) {
-	if len(l.sealed) > 0 {
+	switch {
+	case len(l.sealed) == 0:
+	case c.secret[to].bidden || c.half[to.other()].over:
+		l.sealed = l.sealed[:0]
+	default:
 		l.sendSealed(c, to)
 	}
 }
@@ -163,6 +175,8 @@ func (l *loop) sendSealed(c *conn, to side) {
 	case len(b) == 0:
 	case h.held == nil:
 		l.hold(h, b)
+	case len(h.held.rest)+len(b) > sealedMost:
+		l.finish(c, resetBy(to), errUnread)
 	default: // rare: an answer of crypto/tls while data is held
 		before := h.held
 		l.hold(h, slices.Concat(before.rest, b))
