@@ -133,7 +133,11 @@ func TestControllerMayDoItsWorkAndNoMore(t *testing.T) {
 		{"get secrets/wye-ca --namespace=wye-system", "yes"},
 		{"get secrets/another --namespace=wye-system", "no"},
 		{"get secrets/wye-ca --namespace=default", "no"},
-		{"list secrets --namespace=wye-system", "no"},
+		{"get secrets/wye-ticket-keys --namespace=wye-system", "yes"},
+		{"update secrets/another --namespace=wye-system", "no"},
+		{"create secrets --namespace=default", "no"},
+		{"watch secrets --namespace=default", "yes"}, // of those that routes name
+		{"get secrets/another --namespace=default", "no"},
 		{"patch validatingwebhookconfigurations/wye-validating-webhook", "yes"},
 		{"patch validatingwebhookconfigurations/another", "no"},
 		{"create validatingwebhookconfigurations", "no"},
@@ -143,11 +147,29 @@ func TestControllerMayDoItsWorkAndNoMore(t *testing.T) {
 		{"create serviceaccounts --subresource=token", "no"},
 		{"update leases.coordination.k8s.io --namespace=default", "no"},
 	} {
-		args := append([]string{"auth", "can-i", "--as=system:serviceaccount:wye-system:wye-controller-manager"}, strings.Fields(test.ask)...)
-		out, err := server.Kubectl(t.Context(), args...).Output()
-		if got := strings.TrimSpace(string(out)); got != test.want {
-			t.Errorf("may the controller %s? %q (%v), want %s", test.ask, got, err, test.want)
-		}
+		mayTheController(t, test.ask, test.want)
+	}
+}
+
+// As docs/tls.md says.
+func TestCertificatesArePermittedByNamespace(t *testing.T) {
+	deploy(t)
+	defer deploy(t)
+	kubectl(t, "delete", "clusterrolebinding", "wye-certificate-reader-rolebinding")
+	kubectl(t, "create", "rolebinding", "wye-certificates", "--namespace=default",
+		"--clusterrole=wye-certificate-reader-role", "--serviceaccount=wye-system:wye-controller-manager")
+	mayTheController(t, "watch secrets --namespace=default", "yes")
+	mayTheController(t, "watch configmaps --namespace=default", "yes")
+	mayTheController(t, "list secrets --namespace=wye-system", "no")
+	kubectl(t, "delete", "rolebinding", "wye-certificates", "--namespace=default")
+}
+
+func mayTheController(t *testing.T, ask, want string) {
+	t.Helper()
+	args := append([]string{"auth", "can-i", "--as=system:serviceaccount:wye-system:wye-controller-manager"}, strings.Fields(ask)...)
+	out, err := server.Kubectl(t.Context(), args...).Output()
+	if got := strings.TrimSpace(string(out)); got != want {
+		t.Errorf("may the controller %s? %q (%v), want %s", ask, got, err, want)
 	}
 }
 
