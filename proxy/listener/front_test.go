@@ -37,9 +37,15 @@ type fronted struct {
 
 func front(t *testing.T, plane plane) *fronted {
 	t.Helper()
+	return frontBy(t, plane, listener.Options{})
+}
+
+func frontBy(t *testing.T, plane plane, opts listener.Options) *fronted {
+	t.Helper()
 	log := &lockedBuilder{}
+	opts.Log = debugLog(log)
 	f := &fronted{
-		proxy:     start(t, plane, listener.Options{Log: debugLog(log)}),
+		proxy:     start(t, plane, opts),
 		authority: pushtest.NewAuthority(t),
 		builder:   plan.Builder{Identities: &tlsconf.Store{}},
 		log:       log,

@@ -44,8 +44,12 @@ func (l *loop) meet(c *conn, headed bool) {
 	l.attend(c)
 }
 
-// attend waits for what a client says, and not for ever.
+// attend waits for what a client says, and not for ever; not at all at the end of a drain.
 func (l *loop) attend(c *conn) {
+	if l.ending {
+		l.unfit(c, flow.DrainDeadline, nil)
+		return
+	}
 	l.alarm(c, c.accepted+listener.HandshakeTimeout)
 	c.watched = true
 	if errno := l.watch(c, client); errno != 0 {
@@ -164,7 +168,7 @@ func (l *loop) settle(c *conn, to *plan.Route, begun bool) {
 	case to == nil || to.TLS == nil:
 		l.endHandshake(c)
 	case !l.knock(c):
-	case begun:
+	case begun || c.sock[client].hung: // nothing will tell of an end that has come with the header
 		l.shake(c)
 	default:
 		c.phase = greeting
