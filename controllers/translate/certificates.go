@@ -17,6 +17,9 @@ import (
 )
 
 const (
+	// maxChain and maxKey bound an identity, so that no Secret makes the config of a whole
+	// fleet larger than what can be sent: many times what an authority hands out. In bytes.
+	maxChain, maxKey = 128 << 10, 32 << 10
 	// maxBundle and maxAuthorities bound a trust bundle as the proxies do: several times
 	// what a system's roots come to.
 	maxBundle      = 1 << 20 // bytes
@@ -38,9 +41,15 @@ func (m *Material) readIdentity() (*identity, error) {
 		return nil, fmt.Errorf("its type is %q, not %s; a Secret's type cannot be changed, so delete it and create it anew",
 			m.Type, corev1.SecretTypeTLS)
 	}
-	for _, key := range []string{KeyCertificate, KeyPrivate} {
-		if len(m.Data[key]) == 0 {
-			return nil, fmt.Errorf("there is nothing under %s", key)
+	for _, part := range []struct {
+		key  string
+		most int
+	}{{KeyCertificate, maxChain}, {KeyPrivate, maxKey}} {
+		switch n := len(m.Data[part.key]); {
+		case n == 0:
+			return nil, fmt.Errorf("there is nothing under %s", part.key)
+		case n > part.most:
+			return nil, fmt.Errorf("%s has %d bytes, more than %d; leave only what is needed in it", part.key, n, part.most)
 		}
 	}
 	own := &identity{chain: m.Data[KeyCertificate], key: m.Data[KeyPrivate]}

@@ -90,31 +90,39 @@ func (o *once[T]) get(f func() (T, error)) (T, error) {
 	return o.value, o.err
 }
 
-// need is a Ref that a form needs, and for what.
-type need struct {
+// use is a Ref and what it is used as. A Secret can be both, good as one and bad as the
+// other.
+type use struct {
 	ref    Ref
-	place  string // in the spec
-	bundle bool   // certificates of authorities; else a certificate with its key
+	bundle bool // certificates of authorities; else a certificate with its key
 }
 
-// needs are the certificates that a form needs, those of its clients first.
+// need is a use, and the place in the spec that asks for it.
+type need struct {
+	use
+	place string
+}
+
+// certificates are what a form needs, that of its clients first.
 func (t *translation) certificates(namespace string, form *Bound) []need {
 	var needs []need
 	if tls := form.Spec.TLS; form.Spec.Terminates() {
 		for i, ref := range tls.CertificateRefs {
-			needs = append(needs, need{Ref{KindSecret, namespace, ref.Name}, fmt.Sprintf("spec.tls.certificateRefs[%d]", i), false})
+			needs = append(needs, need{use{Ref{KindSecret, namespace, ref.Name}, false}, fmt.Sprintf("spec.tls.certificateRefs[%d]", i)})
 		}
-		for i, ref := range authorities(tls.ClientValidation, namespace) {
-			needs = append(needs, need{ref, fmt.Sprintf("spec.tls.clientValidation.caCertificateRefs[%d]", i), true})
+		if v := tls.ClientValidation; v != nil {
+			for i, ref := range authorities(v.CACertificateRefs, namespace) {
+				needs = append(needs, need{use{ref, true}, fmt.Sprintf("spec.tls.clientValidation.caCertificateRefs[%d]", i)})
+			}
 		}
 	}
 	forLeaves(form.Tree, func(a Arm) {
 		tls, place := poolOf(form.Spec, a).GetSettings().GetTls(), fmt.Sprintf("TLS to %s", a.Name)
 		if name := tls.GetIdentity(); name != "" {
-			needs = append(needs, need{parseRef(name), place, false})
+			needs = append(needs, need{use{parseRef(name), false}, place})
 		}
 		for _, name := range tls.GetTrustBundles() {
-			needs = append(needs, need{parseRef(name), place, true})
+			needs = append(needs, need{use{parseRef(name), true}, place})
 		}
 	})
 	return needs
@@ -123,10 +131,10 @@ func (t *translation) certificates(namespace string, form *Bound) []need {
 // secure gives a form the certificates that it needs. wrong is set when one of them
 // cannot be used, or is awaited; else expired says which have expired, empty for none.
 func (t *translation) secure(namespace string, form *Bound) (expired string, wrong *Judgement) {
-	form.Materials = map[Ref]*Material{}
+	form.Materials = map[use]*Material{}
 	var late []string
 	for _, n := range t.certificates(namespace, form) {
-		if form.Materials[n.ref] != nil && !n.bundle {
+		if form.Materials[n.use] != nil {
 			continue
 		}
 		m, known := t.material(n.ref)
@@ -139,7 +147,7 @@ func (t *translation) secure(namespace string, form *Bound) (expired string, wro
 		case err != nil && (wrong == nil || wrong.Unknown): // mistakes before what is only awaited
 			wrong = unbound(v1alpha1.ReasonInvalidCertificateRef, "%s: %v", n.place, err)
 		case err == nil:
-			form.Materials[n.ref] = m
+			form.Materials[n.use] = m
 			if t.expired(expires) {
 				late = append(late, fmt.Sprintf("the certificate in %s expired on %s; it is served, and clients that look refuse it",
 					n.ref.object(), expires.UTC().Format(time.DateOnly)))
@@ -177,15 +185,14 @@ func (t *translation) expired(at time.Time) bool {
 
 // renewed is a last good form with the certificates of now, as far as those are good.
 func (t *translation) renewed(namespace string, form Bound) Bound {
-	kept := form.Materials
-	form.Materials = maps.Clone(kept)
+	form.Materials = maps.Clone(form.Materials)
 	for _, n := range t.certificates(namespace, &form) {
 		m, known := t.material(n.ref)
 		if !known {
 			continue
 		}
 		if expires, err := n.examine(m); err == nil {
-			form.Materials[n.ref] = m
+			form.Materials[n.use] = m
 			t.expired(expires)
 		}
 	}
@@ -216,14 +223,20 @@ func (n need) examine(m *Material) (expires time.Time, err error) {
 	return own.expires, nil
 }
 
-// authorities are what a validation of clients refers to; it may be nil.
-func authorities(v *v1alpha1.ClientValidation, namespace string) []Ref {
-	if v == nil {
-		return nil
-	}
-	refs := make([]Ref, len(v.CACertificateRefs))
-	for i, ref := range v.CACertificateRefs {
+// authorities are what references to bundles mean in a namespace.
+func authorities(references []v1alpha1.CAReference, namespace string) []Ref {
+	refs := make([]Ref, len(references))
+	for i, ref := range references {
 		refs[i] = Ref{cmp.Or(ref.Kind, KindConfigMap), namespace, ref.Name}
 	}
 	return refs
+}
+
+// bundleNames are the names of the trust bundles made of them.
+func bundleNames(references []v1alpha1.CAReference, namespace string) []string {
+	var names []string
+	for _, ref := range authorities(references, namespace) {
+		names = append(names, ref.String())
+	}
+	return names
 }

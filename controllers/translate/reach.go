@@ -5,7 +5,6 @@ package translate
 
 import (
 	"cmp"
-	"crypto/tls"
 
 	pushv1 "github.com/wye-dev/wye/api/push/v1"
 	"github.com/wye-dev/wye/api/v1alpha1"
@@ -29,24 +28,21 @@ func reach(settings *pushv1.PoolSettings, spec v1alpha1.TCPRouteSpec, a Arm) {
 	}
 }
 
-// wireBackendTLS names what is in Secrets and ConfigMaps by KIND/NAMESPACE/NAME. No trust
-// bundle stands for the system's.
+// wireBackendTLS names what is in Secrets and ConfigMaps by their Ref. No trust bundle
+// stands for the system's.
 func wireBackendTLS(t *v1alpha1.BackendTLS, namespace string) *pushv1.ClientTLS {
 	if t == nil {
 		return nil
 	}
-	wire := &pushv1.ClientTLS{ServerName: t.Hostname, SubjectAltNames: t.SubjectAltNames}
-	for _, ref := range t.CACertificateRefs {
-		wire.TrustBundles = append(wire.TrustBundles, cmp.Or(ref.Kind, "ConfigMap")+"/"+namespace+"/"+ref.Name)
+	wire := &pushv1.ClientTLS{
+		ServerName: t.Hostname, SubjectAltNames: t.SubjectAltNames, MinVersion: wireVersion(t.MinVersion),
+		TrustBundles: bundleNames(t.CACertificateRefs, namespace),
 	}
 	if ref := t.ClientCertificateRef; ref != nil {
-		wire.Identity = "Secret/" + namespace + "/" + ref.Name
+		wire.Identity = Ref{KindSecret, namespace, ref.Name}.String()
 	}
 	for _, protocol := range t.ALPNProtocols {
 		wire.Protocols = append(wire.Protocols, string(protocol))
-	}
-	if t.MinVersion == v1alpha1.TLS13 {
-		wire.MinVersion = tls.VersionTLS13
 	}
 	return wire
 }

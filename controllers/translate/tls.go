@@ -6,6 +6,7 @@ package translate
 import (
 	"cmp"
 	"crypto/tls"
+	"maps"
 	"slices"
 
 	pushv1 "github.com/wye-dev/wye/api/push/v1"
@@ -23,7 +24,7 @@ func wireTLS(namespace string, b Bound) *pushv1.ServerTLS {
 	taken := map[string]bool{} // host name
 	for _, name := range spec.CertificateRefs {
 		ref := Ref{KindSecret, namespace, name.Name}
-		own, err := b.Materials[ref].identity()
+		own, err := b.Materials[use{ref, false}].identity()
 		if err != nil {
 			continue // cannot be: what is not good is in no form
 		}
@@ -53,39 +54,36 @@ func wireValidation(namespace string, v *v1alpha1.ClientValidation) *pushv1.Clie
 	if v == nil {
 		return nil
 	}
-	wire := &pushv1.ClientValidation{
+	return &pushv1.ClientValidation{
 		Required:        v.Mode != v1alpha1.ClientValidationOptional,
 		SubjectAltNames: v.SubjectAltNames,
+		TrustBundles:    bundleNames(v.CACertificateRefs, namespace),
 	}
-	for _, ref := range authorities(v, namespace) {
-		wire.TrustBundles = append(wire.TrustBundles, ref.String())
-	}
-	return wire
 }
 
 // addMaterials puts into a config what its routes and pools name of identities and trust
 // bundles: all of that and nothing else.
 func addMaterials(c *pushv1.Config, drafts []*draft) {
-	held := map[string]*Material{}
+	// What is good for a use now is so in every form, so forms that share one agree on it.
+	held := map[use]*Material{}
 	for _, d := range drafts {
 		if d.form != nil {
-			for ref, m := range d.form.Materials {
-				held[ref.String()] = m
-			}
+			maps.Copy(held, d.form.Materials)
 		}
 	}
 	identities, bundles := map[string]*pushv1.Identity{}, map[string]*pushv1.TrustBundle{}
 	take := func(kind pushv1.ResourceKind, name string) {
-		m := held[name]
-		if m == nil {
-			return
-		}
-		if kind == pushv1.ResourceKind_RESOURCE_KIND_TRUST_BUNDLE {
+		u := use{parseRef(name), kind == pushv1.ResourceKind_RESOURCE_KIND_TRUST_BUNDLE}
+		switch m := held[u]; {
+		case m == nil:
+		case u.bundle:
 			if text, err := m.bundle(); err == nil {
 				bundles[name] = &pushv1.TrustBundle{Name: name, Certificates: text}
 			}
-		} else if own, err := m.identity(); err == nil {
-			identities[name] = &pushv1.Identity{Name: name, Chain: own.chain, Key: own.key}
+		default:
+			if own, err := m.identity(); err == nil {
+				identities[name] = &pushv1.Identity{Name: name, Chain: own.chain, Key: own.key}
+			}
 		}
 	}
 	for _, r := range c.Routes {

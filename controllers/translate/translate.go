@@ -62,8 +62,8 @@ type Bound struct {
 	// backend, in the order of the spec.
 	Tree dtab.Tree[Arm]
 	Spec v1alpha1.TCPRouteSpec // that it was made from, with backends that lead somewhere alone
-	// Materials that it needs, all of them good.
-	Materials map[Ref]*Material
+	// Materials that it needs, each good for its use.
+	Materials map[use]*Material
 }
 
 // Serving says what the published config holds for a route.
