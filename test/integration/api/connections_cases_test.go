@@ -17,7 +17,7 @@ var connectionBounds = []bound{
 	{
 		path:   "spec",
 		demand: "minConnections does not go with loadBalancing.policy ConsistentHash, by which an endpoint is chosen for a client that is known: remove one of them",
-		accept: `minConnections: 2, loadBalancing: {policy: RoundRobin}`,
-		refuse: `minConnections: 2, loadBalancing: {policy: ConsistentHash}`,
+		accept: `{minConnections: 2, loadBalancing: {policy: RoundRobin}}`,
+		refuse: `{minConnections: 2, loadBalancing: {policy: ConsistentHash}}`,
 	},
 }
