@@ -195,3 +195,24 @@ func TestEndpointsThatCannotBeReachedDoNotMatter(t *testing.T) {
 		r.shelf(t, port, 2, r.used(t))
 	})
 }
+
+// TestAPoolThatComesBackIsKeptReadyAgain: at once, and after it was forgotten.
+func TestAPoolThatComesBackIsKeptReadyAgain(t *testing.T) {
+	onBothPlanes(t, func(t *testing.T, w *world) {
+		w.run(t)
+		one, two, port := newGreeter(t, "one"), newGreeter(t, "two"), uint32(ports.Free(t))
+		s := w.Next(t)
+		other := func(generation uint64) *pushv1.Update { return config(generation, "b", port, two.endpoint) }
+		s.Push(t, warmed(1, port, 2, one.endpoint))
+		one.has(2, 0)
+		s.Push(t, other(2))
+		one.has(2, 2)
+		s.Push(t, warmed(3, port, 2, one.endpoint))
+		one.has(4, 2)
+		s.Push(t, other(4))
+		one.has(4, 4)
+		s.Push(t, other(5))
+		s.Push(t, warmed(6, port, 2, one.endpoint))
+		one.has(6, 4)
+	})
+}

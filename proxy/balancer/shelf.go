@@ -116,7 +116,14 @@ func (s *Shelf) Sweep(good func(Ready) bool) (out []Ready) {
 	return out
 }
 
-// Close takes all out, for good. They are the caller's.
+// Open has connections kept there again, after Close.
+func (s *Shelf) Open() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closed = false
+}
+
+// Close takes all out, and lets none in until Open. They are the caller's.
 func (s *Shelf) Close() []Ready {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -47,9 +47,8 @@ func (k *keep) follow(pool *balancer.Pool) {
 	}
 }
 
-// run fills the shelf until ctx ends, and then empties it.
+// run fills the shelf until ctx ends.
 func (k *keep) run(ctx context.Context) {
-	defer func() { discard(k.shelf.Close()) }()
 	look := time.NewTicker(sweepEvery)
 	defer look.Stop()
 	pause := time.Duration(0)

@@ -58,6 +58,7 @@ func (k *Keeper) Install(p *plan.Plan) {
 	for shelf, keeps := range k.keeping {
 		if !stays[shelf] {
 			keeps.end()
+			discard(shelf.Close()) // now: the pool may come back, with this shelf
 			delete(k.keeping, shelf)
 		}
 	}
@@ -69,6 +70,7 @@ func (k *Keeper) begin(shelf *balancer.Shelf, pool *balancer.Pool) {
 	keeps := &keep{shelf: shelf, log: k.log.With("pool", pool.Name()), end: end}
 	keeps.pool.Store(pool)
 	k.keeping[shelf] = keeps
+	shelf.Open()
 	k.all.Go(func() {
 		defer end()
 		keeps.run(ctx)
@@ -78,8 +80,12 @@ func (k *Keeper) begin(shelf *balancer.Shelf, pool *balancer.Pool) {
 // Close closes all connections that wait, and keeps none any more.
 func (k *Keeper) Close() {
 	k.mu.Lock()
+	keeping := k.keeping
 	k.keeping = nil
 	k.mu.Unlock()
 	k.cancel()
+	for shelf := range keeping {
+		discard(shelf.Close())
+	}
 	k.all.Wait()
 }
