@@ -95,6 +95,9 @@ func (l *loop) open(c *conn, from side) int {
 	case n < len(b):
 		src.readable = src.hung
 	}
+	if n > 0 {
+		c.last = l.now // it may be long until there is a whole record
+	}
 	s.in = l.sealedIn[:max(n, 0)]
 	plain := 0
 	for {
