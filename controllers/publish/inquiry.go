@@ -37,6 +37,15 @@ type inquiry struct {
 // or the one with a name unless that is empty. It takes no longer than
 // ReportTimeout, and names those who did not answer. It implements observe.Asker.
 func (s *Server) Observe(ctx context.Context, namespace, name string) ([]observe.Route, error) {
+	routes, err := s.ask(ctx, func() []*inquiry { return s.Book.inquire(namespace, name) })
+	slices.SortFunc(routes, func(x, y observe.Route) int {
+		return cmp.Or(strings.Compare(x.Name, y.Name), strings.Compare(x.Fleet, y.Fleet))
+	})
+	return routes, err
+}
+
+// ask puts questions, and waits for what is said within ReportTimeout.
+func (s *Server) ask(ctx context.Context, put func() []*inquiry) ([]observe.Route, error) {
 	if _, err := s.gate.pass(); err != nil {
 		return nil, errors.New("this controller does not lead, or is not ready to; ask the one that does")
 	}
@@ -49,8 +58,7 @@ func (s *Server) Observe(ctx context.Context, namespace, name string) ([]observe
 		return nil, errBusy
 	}
 	var routes []observe.Route
-	inquiries := s.Book.inquire(namespace, name)
-	for _, q := range inquiries {
+	for _, q := range put() {
 		select {
 		case <-q.complete:
 		case <-ctx.Done():
@@ -58,9 +66,6 @@ func (s *Server) Observe(ctx context.Context, namespace, name string) ([]observe
 		s.Book.dismiss(q)
 		routes = append(routes, q.result()...)
 	}
-	slices.SortFunc(routes, func(x, y observe.Route) int {
-		return cmp.Or(strings.Compare(x.Name, y.Name), strings.Compare(x.Fleet, y.Fleet))
-	})
 	return routes, nil
 }
 

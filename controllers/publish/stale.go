@@ -5,7 +5,6 @@ package publish
 
 import (
 	"context"
-	"errors"
 
 	"k8s.io/apimachinery/pkg/types"
 
@@ -15,31 +14,11 @@ import (
 // ObserveFleet asks the connected proxies of a fleet about routes of it, by their
 // full names, as Observe does. Routes that are not published are left out.
 func (s *Server) ObserveFleet(ctx context.Context, fleet types.NamespacedName, routes []string) ([]observe.Route, error) {
-	if _, err := s.gate.pass(); err != nil {
-		return nil, errors.New("this controller does not lead, or is not ready to")
-	}
-	ctx, cancel := context.WithTimeout(ctx, s.ReportTimeout)
-	defer cancel()
-	select {
-	case s.inquiring <- struct{}{}:
-		defer func() { <-s.inquiring }()
-	case <-ctx.Done():
-		return nil, errBusy
-	}
-	q := s.Book.inquireFleet(fleet, routes)
-	if q == nil {
-		return nil, nil
-	}
-	select {
-	case <-q.complete:
-	case <-ctx.Done():
-	}
-	s.Book.dismiss(q)
-	return q.result(), nil
+	return s.ask(ctx, func() []*inquiry { return s.Book.inquireFleet(fleet, routes) })
 }
 
-// inquireFleet puts a question to a fleet; nil if it has none of the routes.
-func (b *Book) inquireFleet(fleet types.NamespacedName, routes []string) *inquiry {
+// inquireFleet puts a question to a fleet; none if it has none of the routes.
+func (b *Book) inquireFleet(fleet types.NamespacedName, routes []string) []*inquiry {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	p := b.pages[fleet]
@@ -55,5 +34,5 @@ func (b *Book) inquireFleet(fleet types.NamespacedName, routes []string) *inquir
 	if len(sums) == 0 {
 		return nil
 	}
-	return b.put(fleet, p, sums)
+	return []*inquiry{b.put(fleet, p, sums)}
 }

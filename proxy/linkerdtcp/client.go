@@ -38,82 +38,48 @@ const (
 // clients of a router, in order.
 type clients []client
 
-// attempt is the time to connect to a destination: what the last says whose prefix
-// fits. (linkerd-tcp means to, but its prefixes fit only what is equal to them.)
-func (c clients) attempt(name dtab.Path) (attempt time.Duration) {
+// last is what the last client says whose prefix fits a destination, and otherwise for
+// none that says something. (linkerd-tcp means to, but its prefixes fit only what is
+// equal to them.)
+func last[T any](c clients, name dtab.Path, otherwise T, says func(client) (T, bool)) T {
 	for _, client := range c {
-		if client.attempt > 0 && name.HasPrefix(client.prefix) {
-			attempt = client.attempt
+		if said, ok := says(client); ok && name.HasPrefix(client.prefix) {
+			otherwise = said
 		}
 	}
-	return attempt
+	return otherwise
 }
 
-// congestionControl towards a destination, as attempt.
+// attempt is the time to connect to a destination.
+func (c clients) attempt(name dtab.Path) time.Duration {
+	return last(c, name, 0, func(c client) (time.Duration, bool) { return c.attempt, c.attempt > 0 })
+}
+
 func (c clients) congestionControl(name dtab.Path) (algorithm string) {
-	for _, client := range c {
-		if client.congestion != "" && name.HasPrefix(client.prefix) {
-			algorithm = client.congestion
-		}
-	}
-	return algorithm
+	return last(c, name, "", func(c client) (string, bool) { return c.congestion, c.congestion != "" })
 }
 
-// tls to a destination, as attempt.
-func (c clients) tls(name dtab.Path) (tls *ClientTLS) {
-	for _, client := range c {
-		if client.tls != nil && name.HasPrefix(client.prefix) {
-			tls = client.tls
-		}
-	}
-	return tls
+func (c clients) tls(name dtab.Path) *ClientTLS {
+	return last(c, name, nil, func(c client) (*ClientTLS, bool) { return c.tls, c.tls != nil })
 }
 
-// proxyProtocol is its version towards a destination, as attempt.
-func (c clients) proxyProtocol(name dtab.Path) (version int) {
-	for _, client := range c {
-		if client.proxy > 0 && name.HasPrefix(client.prefix) {
-			version = int(client.proxy)
-		}
-	}
-	return version
+// proxyProtocol is its version.
+func (c clients) proxyProtocol(name dtab.Path) int {
+	return last(c, name, 0, func(c client) (int, bool) { return int(c.proxy), c.proxy > 0 })
 }
 
-// minConnections to a destination, as attempt.
-func (c clients) minConnections(name dtab.Path) (n int) {
-	for _, client := range c {
-		if client.ready >= 0 && name.HasPrefix(client.prefix) {
-			n = int(client.ready)
-		}
-	}
-	return n
+func (c clients) minConnections(name dtab.Path) int {
+	return last(c, name, 0, func(c client) (int, bool) { return int(c.ready), c.ready >= 0 })
 }
 
-// maxWaiters for a destination, as attempt.
-func (c clients) maxWaiters(name dtab.Path) (n int) {
-	for _, client := range c {
-		if client.waiters > 0 && name.HasPrefix(client.prefix) {
-			n = int(client.waiters)
-		}
-	}
-	return n
+func (c clients) maxWaiters(name dtab.Path) int {
+	return last(c, name, 0, func(c client) (int, bool) { return int(c.waiters), c.waiters > 0 })
 }
 
-// failFast to a destination, as attempt.
 func (c clients) failFast(name dtab.Path) FailFast {
-	failures, penalty := int64(defaultFailures), int64(defaultPenalty)
-	for _, client := range c {
-		if !name.HasPrefix(client.prefix) {
-			continue
-		}
-		if client.failures >= 0 {
-			failures = client.failures
-		}
-		if client.penalty >= 0 {
-			penalty = client.penalty
-		}
-	}
-	return FailFast{Failures: int(max(failures, 1)), Penalty: time.Duration(penalty) * time.Second}
+	failures := last(c, name, defaultFailures, func(c client) (int, bool) { return int(c.failures), c.failures >= 0 })
+	penalty := last(c, name, defaultPenalty, func(c client) (int, bool) { return int(c.penalty), c.penalty >= 0 })
+	return FailFast{Failures: max(failures, 1), Penalty: time.Duration(penalty) * time.Second}
 }
 
 func (r *reader) client(n *yaml.Node) clients {
