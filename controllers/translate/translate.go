@@ -143,7 +143,8 @@ type Result struct {
 	Terminates bool
 	// Expires is when the first certificate in Config expires that has not yet; zero: none.
 	Expires time.Time
-	// Bound are the forms in Config, to be the Previous of the next translation.
+	// Bound are the forms in Config, and those that are only retained there while their
+	// names are awaited, to be the Previous of the next translation.
 	Bound map[types.NamespacedName]Bound
 	// Pending tells whether an answer is awaited that a route waits for.
 	Pending bool
@@ -187,6 +188,7 @@ type draft struct {
 	form    *Bound                 // that is served; nil when Serving is ServesNothing or ServesRetained
 	port    int32                  // on which it is served; 0 when Serving is ServesNothing
 	spec    *v1alpha1.TCPRouteSpec // that is served, as far as it is known here; nil likewise
+	kept    *Bound                 // that is served once its names are known again; nil for none
 }
 
 // serve sets what a route serves. form is nil for what the proxies hold.
@@ -196,7 +198,7 @@ func (d *draft) serve(s Serving, form *Bound, spec *v1alpha1.TCPRouteSpec) {
 
 // serveNothing undoes serve.
 func (d *draft) serveNothing() {
-	d.verdict.Serving, d.form, d.spec, d.port = ServesNothing, nil, nil, 0
+	d.verdict.Serving, d.form, d.spec, d.port, d.kept = ServesNothing, nil, nil, 0, nil
 }
 
 // judge says what a route would serve if it were alone in its fleet.
@@ -251,7 +253,9 @@ func (t *translation) fallBack(d *draft) {
 		previous = t.renewed(r.Namespace, previous)
 		d.serve(ServesLastGood, &previous, &previous.Spec)
 	case ok:
+		previous = t.renewed(r.Namespace, previous)
 		d.serve(ServesRetained, nil, &previous.Spec)
+		d.kept = &previous
 	case d.verdict.Accepted.True || r.Status.ConfigHash != "":
 		d.serve(ServesRetained, nil, &r.Spec)
 	}
@@ -264,6 +268,8 @@ func (t *translation) result(drafts []*draft) Result {
 		if d.form != nil {
 			t.describe(d)
 			res.Bound[d.key] = *d.form
+		} else if d.kept != nil {
+			res.Bound[d.key] = *d.kept
 		}
 		if d.port != 0 {
 			res.Ports = append(res.Ports, d.port)
