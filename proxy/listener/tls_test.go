@@ -21,6 +21,7 @@ import (
 	"testing"
 	"time"
 
+	pushv1 "github.com/wye-dev/wye/api/push/v1"
 	"github.com/wye-dev/wye/proxy/flow"
 	"github.com/wye-dev/wye/proxy/listener"
 	"github.com/wye-dev/wye/proxy/pushtest"
@@ -175,6 +176,21 @@ func TestTLSIsHalfClosedInEitherOrder(t *testing.T) {
 			}
 			s.ended(flow.Completed)
 		}
+	})
+}
+
+// TestAListenerOfTLSThatIsRemovedEndsNoConnection: one that is established goes on,
+// with its TLS, and new ones are refused.
+func TestAListenerOfTLSThatIsRemovedEndsNoConnection(t *testing.T) {
+	onEveryPlane(t, func(t *testing.T, plane plane) {
+		s := endTLS(t, plane)
+		client, backend := s.connect()
+		if refused := s.try(&pushv1.Config{}); len(refused) > 0 {
+			t.Fatal(describe(refused))
+		}
+		s.wantRefused()
+		exchange(t, 1<<20, client, backend)
+		eventually(t, "it has ended", func() bool { return s.set.Active() == 0 })
 	})
 }
 
