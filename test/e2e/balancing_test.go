@@ -61,7 +61,7 @@ func (w *world) untilConfig(t *testing.T, what string, is func(text string) bool
 	})
 }
 
-// scaleRedis waits until redis1 has so many servers, and all proxies know.
+// scaleRedis waits until redis1 has so many servers, all proxies know, and the status says so.
 func (w *world) scaleRedis(t *testing.T, replicas int) {
 	t.Helper()
 	w.kubectl(t, "scale", "deployment/redis1", fmt.Sprintf("--replicas=%d", replicas))
@@ -72,6 +72,7 @@ func (w *world) scaleRedis(t *testing.T, replicas int) {
 		}
 		return slices.Equal(counts, slices.Repeat([]int{replicas}, 2+proxies)), counts
 	})
+	w.untilReported(t)
 }
 
 // runIDs are those of the servers of redis1.

@@ -6,6 +6,7 @@
 package e2e
 
 import (
+	"encoding/json"
 	"testing"
 	"time"
 
@@ -68,6 +69,24 @@ func (w *world) untilConverged(t *testing.T) {
 			table != nil && table.ObservedGeneration == v.Table.Generation &&
 			allOf(f.Status.Proxies) && allOf(v.Route.Status.Proxies) && allOf(v.Table.Status.Proxies)
 		return ok, []any{f.Status, v.Route.Status, v.Table.Status}
+	})
+}
+
+// untilReported waits until the fleet's status is about the config that every proxy has.
+func (w *world) untilReported(t *testing.T) {
+	t.Helper()
+	until(t, patience, "the status is about the newest config", func() (bool, any) {
+		status := w.fleet(t).Status
+		for _, pod := range w.proxyPods(t) {
+			var config struct{ Generation int64 }
+			if text, err := ask(t, pod, "/config"); err != nil || json.Unmarshal([]byte(text), &config) != nil {
+				return false, []any{pod.Name, err, text}
+			}
+			if config.Generation != status.ConfigGeneration {
+				return false, []any{pod.Name, config, status.ConfigGeneration}
+			}
+		}
+		return allOf(status.Proxies), status
 	})
 }
 
