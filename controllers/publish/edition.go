@@ -4,7 +4,6 @@
 package publish
 
 import (
-	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"io"
@@ -59,12 +58,13 @@ func newEdition(config *pushv1.Config) *edition {
 }
 
 // carry puts the retained routes whose form is known from the edition before into
-// this one, with all that they need; and the ticket keys, if it has none.
+// this one, with all that they need; and the ticket keys, where they are needed and not
+// known. They do not stay when they are not needed: a new leader would publish another
+// config.
 func (e *edition) carry(previous *edition) {
 	if previous == nil {
 		return
 	}
-	e.tickets = cmp.Or(e.tickets, previous.tickets)
 	e.retained = slices.DeleteFunc(e.retained, func(name string) bool {
 		route := find(previous.routes, name)
 		if route == nil {
@@ -85,6 +85,9 @@ func (e *edition) carry(previous *edition) {
 		}
 		return true
 	})
+	if e.tickets == nil && slices.ContainsFunc(e.routes, func(r *entry[*pushv1.Route]) bool { return r.message.GetTls() != nil }) {
+		e.tickets = previous.tickets
+	}
 }
 
 // digest is the content hash of the edition, in hex. Of keys it has a hash of their hash.

@@ -121,6 +121,26 @@ func TestARetainedRouteKeepsItsCertificates(t *testing.T) {
 	}
 }
 
+// What is published depends on what is to be served alone: a leader that takes over has
+// no past, and is to publish the same.
+func TestTicketKeysGoWithTheLastRouteThatNeedsThem(t *testing.T) {
+	book, other := NewBook(quiet), NewBook(quiet)
+	book.Publish(edge, locked())
+	book.Publish(edge, two())
+	other.Publish(edge, two())
+	was, _ := book.views(edge)
+	is, _ := other.views(edge)
+	if was.digest() != is.digest() || was.full().GetTicketKeys() != nil {
+		t.Errorf("ticket keys stay: %v", was.full())
+	}
+	// As long as they are needed, those of before do when the new ones are awaited.
+	book.Publish(edge, locked())
+	book.Publish(edge, lockedBut(func(c *pushv1.Config) { c.TicketKeys = nil }))
+	if now, _ := book.views(edge); now.full().GetTicketKeys() == nil {
+		t.Error("a route that ends TLS has lost its ticket keys")
+	}
+}
+
 func TestARefusedIdentityCountsForItsRoutes(t *testing.T) {
 	e := newEdition(locked())
 	e.settle(nil, 1)
