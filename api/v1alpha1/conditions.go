@@ -38,7 +38,7 @@ const (
 	ReasonNoMatchingParent = "NoMatchingParent"
 	// ReasonNotAllowedByFleet: the fleet does not accept routes from this namespace.
 	ReasonNotAllowedByFleet = "NotAllowedByFleet"
-	// ReasonConflicted: an older route has the port; the message says which.
+	// ReasonConflicted: an older route has the port, or a host name on it; the message says which.
 	ReasonConflicted = "Conflicted"
 )
 
@@ -59,8 +59,6 @@ const (
 	ReasonTooManySteps = "TooManySteps"
 	// ReasonFails: the rules end in an explicit failure (!).
 	ReasonFails = "Fails"
-	// ReasonRefNotPermitted: a reference crosses namespaces without permission.
-	ReasonRefNotPermitted = "RefNotPermitted"
 	// ReasonInvalidCertificateRef: a Secret or ConfigMap with certificates or a key is not
 	// there, cannot be read or cannot be used; the message says which and why.
 	ReasonInvalidCertificateRef = "InvalidCertificateRef"

@@ -275,7 +275,8 @@ type TCPRouteStatus struct {
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 
-	// Accepted, ResolvedRefs, Programmed and Ready.
+	// Accepted, ResolvedRefs, Programmed and Ready, and Migrating where spec.migration
+	// ends connections.
 	// +listType=map
 	// +listMapKey=type
 	// +optional
@@ -350,6 +351,7 @@ type ArmStatus struct {
 // +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
 // +kubebuilder:printcolumn:name="Reason",type=string,priority=1,JSONPath=`.status.conditions[?(@.type=="Ready")].reason`
 // +kubebuilder:printcolumn:name="Stale",type=integer,priority=1,JSONPath=`.status.staleConnections`,description="Connections that migration is to end"
+// +kubebuilder:printcolumn:name="Hostnames",type=string,priority=1,JSONPath=`.spec.hostnames`,description="Host names that tell routes of one port apart"
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 type TCPRoute struct {
 	metav1.TypeMeta `json:",inline"`

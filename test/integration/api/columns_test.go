@@ -27,8 +27,8 @@ func TestKubectlShowsWhatIsInForce(t *testing.T) {
 			"default 2 2/3 True False Pending",
 		}},
 		{"tcproutes.wye.dev", []string{
-			"NAME FLEET PORT DESTINATION SPLIT CONVERGED READY REASON STALE AGE",
-			"canary redis 6380 redis1,redis2 redis1=90% redis2=10% 2/3 False NoReplicas",
+			"NAME FLEET PORT DESTINATION SPLIT CONVERGED READY REASON STALE HOSTNAMES AGE",
+			"canary redis 6380 redis1,redis2 redis1=90% redis2=10% 2/3 False NoReplicas [\"redis.example.com\"]",
 			"redis redis 6379 /svc/redis redis1=100% 3/3 True Ready",
 		}},
 		{"proxyfleet", []string{
