@@ -84,7 +84,7 @@ var flow = map[string][]string{
 	"proxy/upstream": {
 		"proxy/balancer", "proxy/flow", "proxy/guard", "proxy/metrics", "proxy/plan", "proxy/proxyproto", "proxy/router", "proxy/socket",
 	},
-	"proxy/health":    {"proxy/balancer", "proxy/plan"},
+	"proxy/health":    {"proxy/balancer", "proxy/plan", "proxy/socket"},
 	"proxy/migration": {"proxy/metrics", "proxy/plan"},
 	"proxy/relay":     {"proxy/flow", "proxy/guard", "proxy/socket"},
 	"proxy/loop": { // or, with goroutines,

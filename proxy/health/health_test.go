@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -227,4 +228,25 @@ func TestManyEndpointsAreCheckedAtOnce(t *testing.T) {
 	if _, ok := w.plan.Pools["a"].Pick(balancer.Ask{Now: time.Now()}); !ok {
 		t.Error("nobody is used")
 	}
+}
+
+// TestWhatTheProxyLacksIsNoFailure: without descriptors, nothing is known of anybody.
+func TestWhatTheProxyLacksIsNoFailure(t *testing.T) {
+	var lacks, tried atomic.Int32
+	lacks.Store(1)
+	w := newWorld(t, health.Options{Reach: func(ctx context.Context, _ *plan.Pool, endpoint netip.AddrPort) (net.Conn, error) {
+		tried.Add(1)
+		if lacks.Load() > 0 {
+			return nil, &net.OpError{Op: "dial", Err: syscall.EMFILE}
+		}
+		return (&net.Dialer{}).DialContext(ctx, "tcp", endpoint.String())
+	}})
+	well, mute := serve(t, "+PONG"), serve(t, "-ERR")
+	w.install(ping(), well, mute)
+	eventually(t, "many checks have come to nothing", func() bool { return tried.Load() > 40 })
+	if c := w.census(); c.Unhealthy > 0 {
+		t.Errorf("%d endpoints pass for sick", c.Unhealthy)
+	}
+	lacks.Store(0)
+	eventually(t, "one is found out", func() bool { return w.census().Unhealthy == 1 })
 }

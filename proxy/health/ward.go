@@ -12,6 +12,7 @@ import (
 
 	"github.com/wye-dev/wye/proxy/balancer"
 	"github.com/wye-dev/wye/proxy/plan"
+	"github.com/wye-dev/wye/proxy/socket"
 )
 
 const (
@@ -102,7 +103,9 @@ func (w *ward) round(ctx context.Context) {
 	}
 	now := time.Now()
 	for i, e := range endpoints {
-		w.learn(pool, e, results[i], now)
+		if !socket.Lack(results[i]) { // which is nothing that was learned
+			w.learn(pool, e, results[i], now)
+		}
 	}
 	w.forget(endpoints)
 }

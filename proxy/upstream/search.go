@@ -20,6 +20,7 @@ import (
 	"github.com/wye-dev/wye/proxy/plan"
 	"github.com/wye-dev/wye/proxy/proxyproto"
 	"github.com/wye-dev/wye/proxy/router"
+	"github.com/wye-dev/wye/proxy/socket"
 )
 
 const (
@@ -140,7 +141,7 @@ func (s *Search) Failed(err error, now time.Time) Step {
 	if handshake := (*HandshakeError)(nil); errors.As(err, &handshake) {
 		s.Arm.HandshakeFailed()
 	}
-	if !own(err) {
+	if !socket.Lack(err) {
 		s.Lease.Failed(now)
 	}
 	s.Lease.Release()

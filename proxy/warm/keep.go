@@ -125,7 +125,9 @@ func (k *keep) open(ctx context.Context) error {
 			k.put(fd, lease)
 			return nil
 		}
-		lease.Failed(time.Now())
+		if !socket.Lack(err) {
+			lease.Failed(time.Now())
+		}
 		lease.Release()
 	}
 	return err

@@ -1,16 +1,16 @@
 // Copyright The Wye Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package upstream
+package socket
 
 import (
 	"errors"
 	"syscall"
 )
 
-// own tells whether an attempt to connect failed for a lack of this machine's own, such
-// as of descriptors or ports, which says nothing of the endpoint.
-func own(err error) bool {
+// Lack tells whether an attempt to connect failed for a lack of this machine's own, such
+// as of descriptors or ports, which says nothing of the peer.
+func Lack(err error) bool {
 	for _, lack := range [...]syscall.Errno{
 		syscall.EMFILE, syscall.ENFILE, syscall.EADDRNOTAVAIL, syscall.EAGAIN, syscall.ENOBUFS, syscall.ENOMEM, syscall.EPERM,
 	} {
