@@ -6,11 +6,13 @@ package proxy
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	pushv1 "github.com/wye-dev/wye/api/push/v1"
 	"github.com/wye-dev/wye/proxy/admin"
 	"github.com/wye-dev/wye/proxy/apply"
 	"github.com/wye-dev/wye/proxy/tlsconf"
@@ -71,10 +73,20 @@ func (f *follower) Run(ctx context.Context) {
 
 func (f *follower) Recheck() { f.client.Recheck() }
 
-// Settled: a config, however old, is what there is to serve.
+// Settled: a config, however old, is what there is to serve, unless part of it waits for
+// the controller: keys are not saved, and the process before has them.
 func (f *follower) Settled() error {
-	if f.client.Status().Config == nil {
+	s := f.client.Status()
+	switch {
+	case s.Config == nil:
 		return errNoConfig
+	case s.Source == apply.SourceController:
+		return nil
+	}
+	for _, r := range s.Refused {
+		if r.GetReason() == pushv1.RefusalReason_REFUSAL_REASON_INVALID {
+			return fmt.Errorf("the controller has not sent a config yet, and the saved one is not served whole: %s", r.GetMessage())
+		}
 	}
 	return nil
 }
