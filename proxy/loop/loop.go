@@ -92,7 +92,7 @@ func newLoop(d *Driver, index int) (*loop, error) {
 
 func (l *loop) close() {
 	_ = unix.Close(l.epoll)
-	_ = unix.Close(l.mail.fd)
+	l.mail.close()
 	l.pipes.close()
 }
 
@@ -246,15 +246,26 @@ type mailbox struct {
 	fd      int // an eventfd
 	mu      sync.Mutex
 	letters []letter // guarded by mu
+	closed  bool     // guarded by mu: fd may be somebody else's
 }
 
 func (m *mailbox) put(x letter) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if m.closed {
+		return // a timer may be late
+	}
 	m.letters = append(m.letters, x)
 	if len(m.letters) == 1 {
 		_, _ = unix.Write(m.fd, []byte{1, 0, 0, 0, 0, 0, 0, 0}) // fails only when it is set already
 	}
+}
+
+func (m *mailbox) close() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.closed = true
+	_ = unix.Close(m.fd)
 }
 
 func (m *mailbox) clear() {
