@@ -20,7 +20,7 @@ import (
 // the number of its conversation, so that the backend knows its part.
 type crowd struct {
 	world    *world
-	secret   secret
+	route    route
 	listener *net.TCPListener
 
 	taking   sync.Mutex     // held while a conversation is added to backends, and to wait for them
@@ -50,11 +50,13 @@ func (s scripted) Errorf(format string, args ...any) {
 
 func (s scripted) Error(args ...any) { s.Errorf("%s", fmt.Sprint(args...)) }
 
-// newCrowd starts a proxy and a backend for many conversations.
-func newCrowd(t testing.TB, p plane, backend sockets, secret secret) *crowd {
+// newCrowd starts a proxy and a backend, which is the endpoint of the route, for many
+// conversations.
+func newCrowd(t testing.TB, p plane, backend sockets, r route) *crowd {
 	t.Helper()
 	l, address := listen(t, backend)
-	c := &crowd{world: start(t, p, route{endpoints: []netip.AddrPort{address}, secret: secret}), secret: secret, listener: l}
+	r.endpoints = []netip.AddrPort{address}
+	c := &crowd{world: start(t, p, r), route: r, listener: l}
 	var accepting sync.WaitGroup
 	accepting.Go(c.accept)
 	t.Cleanup(func() {
@@ -104,8 +106,13 @@ func (c *crowd) begin(t scripted, number uint32, parts conversation) {
 		t.Error(err)
 		return
 	}
-	if c.secret.client {
+	if c.route.secret.client {
 		p.client.keys = c.world.keys.client
+	}
+	if c.route.front {
+		if _, err := io.WriteString(conn, header); err != nil {
+			t.Error(err)
+		}
 	}
 	if !p.client.begin(conn) {
 		return
@@ -160,8 +167,11 @@ func (c *crowd) rest(t testing.TB) {
 func (c *crowd) answer(conn *net.TCPConn) {
 	defer conn.Close()
 	_ = conn.SetDeadline(time.Now().Add(patience)) // fails on a connection that is gone
+	if c.route.laden && !headed(conn) {
+		return
+	}
 	speak := stream(conn)
-	if c.secret.backend {
+	if c.route.secret.backend {
 		speak = tls.Server(conn, c.world.keys.backend)
 	}
 	var number [4]byte
@@ -172,7 +182,7 @@ func (c *crowd) answer(conn *net.TCPConn) {
 	p := c.peers[binary.BigEndian.Uint32(number[:])]
 	p.backend = newPeer(c.worldFor(p.client.t), nil, 'b', 'c')
 	p.backend.conn, p.backend.speak = conn, speak
-	if c.secret.backend {
+	if c.route.secret.backend {
 		p.backend.keys = c.world.keys.backend
 	}
 	c.mu.Unlock()

@@ -36,7 +36,7 @@ func TestRandomConversations(t *testing.T) {
 					if secret.client || secret.backend {
 						scripts = scripts[:secretOnes]
 					}
-					converseAtRandom(t, newCrowd(t, p, backend, secret), number, scripts)
+					converseAtRandom(t, newCrowd(t, p, backend, route{secret: secret}), number, scripts)
 				})
 			}
 		}
@@ -97,7 +97,7 @@ func FuzzConversations(f *testing.F) {
 			text = text[n:]
 		}
 		for _, p := range planes() {
-			newCrowd(t, p, sockets{}, secret{}).speak(t, p.name, scripts, len(scripts)+1)
+			newCrowd(t, p, sockets{}, route{}).speak(t, p.name, scripts, len(scripts)+1)
 		}
 	})
 }

@@ -74,6 +74,7 @@ type route struct {
 	secret                  secret
 	front                   bool // a proxy is in front, which tells of clients
 	bytesPerSecond          uint64
+	laden                   bool // see laden
 }
 
 // start runs a proxy until the test ends, and returns when its port is open.
@@ -140,6 +141,9 @@ func (r route) config(port uint16) *pushv1.Config {
 	r.secret.settle(config)
 	if r.front {
 		behind(config)
+	}
+	if r.laden {
+		laden(config)
 	}
 	return config
 }
