@@ -166,7 +166,7 @@ func (m *Materials) start(ref translate.Ref, f *followed) {
 func (m *Materials) listWatch(ref translate.Ref, resource string, note func(*translate.Material)) *cache.ListWatch {
 	one := cache.NewListWatchFromClient(m.Client, resource, ref.Namespace, fields.OneTermEqualSelector("metadata.name", ref.Name))
 	check := func(err error) {
-		if apierrors.IsForbidden(err) || apierrors.IsUnauthorized(err) {
+		if apierrors.IsForbidden(err) { // Unauthorized is the controller's trouble, and passes
 			note(&translate.Material{Denied: true})
 		}
 	}

@@ -6,6 +6,8 @@ package watch
 import (
 	"context"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"path/filepath"
 	"testing"
 	"time"
@@ -16,6 +18,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -162,4 +165,21 @@ func TestASecretIsFollowedByItsName(t *testing.T) {
 
 func secret2() *translate.Material {
 	return &translate.Material{Type: "t", Data: map[string][]byte{"tls.key": []byte("secret"), "tls.crt": nil}}
+}
+
+func TestOnlyAMissingPermissionIsAVerdict(t *testing.T) {
+	for code, want := range map[int]bool{http.StatusForbidden: true, http.StatusUnauthorized: false, http.StatusServiceUnavailable: false} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(code) }))
+		core, err := CoreClient(&rest.Config{Host: server.URL})
+		if err != nil {
+			t.Fatal(err)
+		}
+		denied := false
+		own := translate.Ref{Kind: translate.KindSecret, Namespace: "default", Name: "own"}
+		lw := (&Materials{Client: core}).listWatch(own, "secrets", func(m *translate.Material) { denied = m.Denied })
+		if _, err := lw.ListWithContext(t.Context(), metav1.ListOptions{}); err == nil || denied != want {
+			t.Errorf("%d: %v, denied: %v", code, err, denied)
+		}
+		server.Close()
+	}
 }
