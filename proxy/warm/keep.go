@@ -125,10 +125,13 @@ func (k *keep) open(ctx context.Context) error {
 			k.put(fd, lease)
 			return nil
 		}
-		if !socket.Lack(err) {
+		if ctx.Err() == nil && !socket.Lack(err) {
 			lease.Failed(time.Now())
 		}
 		lease.Release()
+		if ctx.Err() != nil {
+			break
+		}
 	}
 	return err
 }
