@@ -256,11 +256,14 @@ func (s *session) finish() flow.Outcome {
 	s.note(flow.Completed)
 	outcome := s.ended()
 	reset := outcome.Resets(s.quiet, func() bool { return pending(s.client.TCP) || pending(s.backend.TCP) })
-	for _, conn := range []*net.TCPConn{s.client.TCP, s.backend.TCP} {
-		if reset {
-			_ = conn.SetLinger(0)
+	for _, end := range []End{s.client, s.backend} {
+		switch {
+		case reset:
+			_ = end.TCP.SetLinger(0)
+		case end.TLS != nil:
+			_ = end.TLS.CloseWrite() // has room, as nothing is on its way; said before, it does nothing
 		}
-		_ = conn.Close()
+		_ = end.TCP.Close()
 	}
 	return outcome
 }
