@@ -220,24 +220,8 @@ func TestWhatAClientEndsIsNoEarlyClose(t *testing.T) {
 		settings.FailureAccrual.EarlyClose = durationpb.New(time.Minute)
 		settings.FailureAccrual.ConsecutiveFailures = 1
 		// It says nothing, and ends when the client does.
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { l.Close() })
-		go func() {
-			for {
-				conn, err := l.Accept()
-				if err != nil {
-					return
-				}
-				go func() {
-					_, _ = io.Copy(io.Discard, conn)
-					conn.Close()
-				}()
-			}
-		}()
-		p.install(leaf("a"), settled(settings, endpoint(l.Addr().(*net.TCPAddr).AddrPort())))
+		silent := accepting(t, func(conn *net.TCPConn) { _, _ = io.Copy(io.Discard, conn) })
+		p.install(leaf("a"), settled(settings, silent))
 		for range 20 {
 			conn := p.dial()
 			_, _ = conn.Write([]byte("x"))

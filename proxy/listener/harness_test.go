@@ -229,6 +229,17 @@ func blackHole(t *testing.T) *pushv1.Endpoint {
 // then sends everything back.
 func server(t *testing.T, name string) *pushv1.Endpoint {
 	t.Helper()
+	return accepting(t, func(conn *net.TCPConn) {
+		if _, err := conn.Write([]byte(name)); err != nil {
+			return
+		}
+		_, _ = io.Copy(conn, conn)
+	})
+}
+
+// accepting is an endpoint that does something with each connection, and closes it.
+func accepting(t *testing.T, do func(*net.TCPConn)) *pushv1.Endpoint {
+	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -240,12 +251,10 @@ func server(t *testing.T, name string) *pushv1.Endpoint {
 			if err != nil {
 				return
 			}
+			_ = conn.SetDeadline(time.Now().Add(patience))
 			go func() {
 				defer conn.Close()
-				if _, err := conn.Write([]byte(name)); err != nil {
-					return
-				}
-				_, _ = io.Copy(conn, conn)
+				do(conn.(*net.TCPConn))
 			}()
 		}
 	}()

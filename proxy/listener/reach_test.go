@@ -76,30 +76,6 @@ func shaking(t *testing.T, name string, config *tls.Config) *pushv1.Endpoint {
 	})
 }
 
-// accepting is an endpoint that does something with each connection, and closes it.
-func accepting(t *testing.T, do func(*net.TCPConn)) *pushv1.Endpoint {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { l.Close() })
-	go func() {
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			_ = conn.SetDeadline(time.Now().Add(patience))
-			go func() {
-				defer conn.Close()
-				do(conn.(*net.TCPConn))
-			}()
-		}
-	}()
-	return endpoint(l.Addr().(*net.TCPAddr).AddrPort())
-}
-
 func (r *reaching) identity(by *pushtest.Authority, host string) *tls.Config {
 	r.t.Helper()
 	pair, err := tls.X509KeyPair(by.Identity(r.t, host))

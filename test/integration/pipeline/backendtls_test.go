@@ -7,7 +7,6 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
-	"net"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
@@ -30,21 +29,7 @@ func (s *secured) serveInTLS(name string) (path string) {
 	if err != nil {
 		s.Fatal(err)
 	}
-	s.Cleanup(func() { l.Close() })
-	go func() {
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go answer(conn, name)
-		}
-	}()
-	host, port, err := net.SplitHostPort(l.Addr().String())
-	if err != nil {
-		s.Fatal(err)
-	}
-	return s.announce(name, backend{name, host, port})
+	return s.announce(name, s.serveOn(l, name))
 }
 
 func TestBackendsAreReachedInTLS(t *testing.T) {

@@ -28,21 +28,7 @@ func (s *secured) private(name, host string) string {
 	if err != nil {
 		s.Fatal(err)
 	}
-	s.Cleanup(func() { l.Close() })
-	go func() {
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go answer(conn, name)
-		}
-	}()
-	host, port, err := net.SplitHostPort(l.Addr().String())
-	if err != nil {
-		s.Fatal(err)
-	}
-	return s.announce(name, backend{name, host, port})
+	return s.announce(name, s.serveOn(l, name))
 }
 
 // asks returns who answers a client that asks for a host on a port.

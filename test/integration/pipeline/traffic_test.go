@@ -27,6 +27,12 @@ func (p *place) serve(name string) backend {
 	if err != nil {
 		p.Fatal(err)
 	}
+	return p.serveOn(l, name)
+}
+
+// serveOn is serve on a listener.
+func (p *place) serveOn(l net.Listener, name string) backend {
+	p.Helper()
 	var handlers sync.WaitGroup
 	handlers.Go(func() {
 		for {
