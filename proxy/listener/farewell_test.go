@@ -12,6 +12,9 @@ import (
 	"testing"
 	"time"
 
+	"google.golang.org/protobuf/types/known/durationpb"
+
+	pushv1 "github.com/wye-dev/wye/api/push/v1"
 	"github.com/wye-dev/wye/proxy/flow"
 )
 
@@ -40,24 +43,20 @@ func (o *overheard) last() (kind byte) {
 // can tell that from a connection that was cut.
 func TestTheEndOfAQuietConnectionIsToldInTLS(t *testing.T) {
 	onEveryPlane(t, func(t *testing.T, plane plane) {
-		s := endTLS(t, plane)
-		route := *s.plan.Routes["ns/route"]
-		route.Timeouts.Idle = 200 * time.Millisecond
-		s.plan.Listeners["tcp/1"].Route = &route
-		s.config.MaxVersion = tls.VersionTLS12 // where alerts can be told from data
-		conn := &overheard{Conn: s.dial()}
-		client := tls.Client(conn, s.config)
-		if err := client.Handshake(); err != nil {
-			t.Fatal(err)
-		}
-		s.accepted()
-		if _, err := io.Copy(io.Discard, client); err != nil {
+		f := front(t, plane)
+		f.ending("b", "b.test")
+		f.config.Routes[0].Timeouts = &pushv1.Timeouts{Idle: durationpb.New(200 * time.Millisecond)}
+		f.serve()
+		config := f.client("b.test")
+		config.MaxVersion = tls.VersionTLS12 // where alerts can be told from data
+		conn := &overheard{Conn: f.dial()}
+		if _, err := io.Copy(io.Discard, tls.Client(conn, config)); err != nil {
 			t.Error(err)
 		}
 		const alert = 21
 		if kind := conn.last(); kind != alert {
 			t.Errorf("the last record is of type %d", kind)
 		}
-		s.ended(flow.IdleTimeout)
+		f.counted(flow.IdleTimeout, 1)
 	})
 }
