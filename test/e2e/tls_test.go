@@ -33,8 +33,9 @@ const (
 	secureEvery = 20 * time.Millisecond
 )
 
-// testCertificate: the Secret of a route that ends TLS is replaced while Redis clients in
-// TLS use it, and neither a connection nor a command fails.
+// testCertificate: the Secret of a route that ends TLS is replaced, and another route comes
+// to its port and goes, while Redis clients in TLS use it, and neither a connection nor a
+// command fails.
 func (w *world) testCertificate(t *testing.T) {
 	authority := pushtest.NewAuthority(t)
 	roots := x509.NewCertPool()
@@ -80,6 +81,7 @@ func (w *world) testCertificate(t *testing.T) {
 		})
 		t.Logf("%d proxies show the new certificate after %s", proxies, took.Round(time.Millisecond))
 	}
+	w.comeAndGo(t, route)
 	if asked, failed := l.stop(); len(failed) > 0 {
 		t.Errorf("%d of %d commands failed, the first of them: %v", len(failed), asked, failed[0])
 	} else {
@@ -99,6 +101,39 @@ func (w *world) testCertificate(t *testing.T) {
 	if after := names(w.proxyPods(t)); fmt.Sprint(after) != fmt.Sprint(before) {
 		t.Errorf("the proxies were %v and are %v", before, after)
 	}
+}
+
+// comeAndGo has a route by host name share the port of another for a while. It agrees on a
+// protocol of its own, by which a client knows that it is there.
+func (w *world) comeAndGo(t *testing.T, beside *v1alpha1.TCPRoute) {
+	t.Helper()
+	const host, protocol = "beside.example.com", "beside"
+	route := &v1alpha1.TCPRoute{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: protocol}, Spec: *beside.Spec.DeepCopy()}
+	route.Spec.Hostnames = []v1alpha1.Hostname{host}
+	route.Spec.TLS.ALPNProtocols = []v1alpha1.ALPNProtocol{protocol}
+	must(t, w.client.Create(t.Context(), route))
+	serves := func(want string) {
+		t.Helper()
+		until(t, patience, fmt.Sprintf("every proxy agrees with clients of %s on %q", host, want), func() (bool, any) {
+			for _, pod := range w.proxyPods(t) {
+				// Its certificate is for another name, which is no matter here.
+				config := &tls.Config{ServerName: host, NextProtos: []string{protocol}, InsecureSkipVerify: true}
+				c, err := tls.Dial("tcp", net.JoinHostPort(pod.Status.PodIP, fmt.Sprint(securePort)), config)
+				if err != nil {
+					return false, err
+				}
+				is := c.ConnectionState().NegotiatedProtocol
+				c.Close()
+				if is != want {
+					return false, pod.Name
+				}
+			}
+			return true, nil
+		})
+	}
+	serves(protocol)
+	must(t, w.client.Delete(t.Context(), route))
+	serves("")
 }
 
 // certify puts a new certificate into the Secret.
