@@ -45,6 +45,9 @@ func read(r *v1alpha1.TCPRoute) (targets []target, wrong *Judgement) {
 	if wrong = judgeHostnames(r.Spec); wrong != nil {
 		return nil, wrong
 	}
+	if wrong = judgeTLS(r.Spec); wrong != nil {
+		return nil, wrong
+	}
 	if wrong = judgeLimits(r.Spec); wrong != nil {
 		return nil, wrong
 	}
