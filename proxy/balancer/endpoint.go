@@ -15,8 +15,7 @@ type Endpoint struct {
 	addr    netip.AddrPort
 	lineage *lineage      // of its pools
 	word    atomic.Uint64 // the verdict on how it does
-	pending atomic.Int64  // connections being set up
-	open    atomic.Int64  // connections established
+	load    atomic.Int64  // connections being set up and established
 
 	// since is when its slow start began; nil: it has none.
 	since  atomic.Pointer[time.Time]
@@ -27,23 +26,19 @@ type Endpoint struct {
 func (e *Endpoint) Addr() netip.AddrPort { return e.addr }
 
 // Load is the number of connections being set up and established.
-func (e *Endpoint) Load() int64 { return e.pending.Load() + e.open.Load() }
+func (e *Endpoint) Load() int64 { return e.load.Load() }
 
 // take counts a connection that is to be set up, unless there are most. 0: no limit.
 func (e *Endpoint) take(most int64) bool {
 	if most == 0 {
-		e.pending.Add(1)
+		e.load.Add(1)
 		return true
 	}
 	for {
-		// In this order a connection that is being opened counts once or twice, but
-		// not less; and where that could matter, pending has changed.
-		pending := e.pending.Load()
-		full := pending+e.open.Load() >= most
-		switch {
-		case full && e.pending.Load() == pending:
+		switch load := e.load.Load(); {
+		case load >= most:
 			return false
-		case !full && e.pending.CompareAndSwap(pending, pending+1):
+		case e.load.CompareAndSwap(load, load+1):
 			return true
 		}
 	}
@@ -63,12 +58,7 @@ func (l *Lease) Endpoint() *Endpoint { return l.endpoint }
 
 // Opened says that the connection has been established.
 func (l *Lease) Opened() {
-	if l.endpoint == nil || l.opened {
-		return
-	}
-	l.opened = true
-	l.endpoint.open.Add(1)
-	l.endpoint.pending.Add(-1)
+	l.opened = l.endpoint != nil
 }
 
 // Release gives the endpoint back. Releasing again does nothing.
@@ -76,12 +66,8 @@ func (l *Lease) Release() {
 	if l.probe && !l.opened {
 		l.abandon()
 	}
-	switch {
-	case l.endpoint == nil:
-	case l.opened:
-		l.endpoint.open.Add(-1)
-	default:
-		l.endpoint.pending.Add(-1)
+	if l.endpoint != nil {
+		l.endpoint.load.Add(-1)
 	}
 	*l = Lease{}
 }

@@ -3203,7 +3203,7 @@ const file_api_push_v1_push_proto_rawDesc = "" +
 	"\x06opened\x18\x02 \x01(\x04R\x06opened\x12\x12\n" +
 	"\x04open\x18\x03 \x01(\x04R\x04open\x12\x14\n" +
 	"\x05stale\x18\x04 \x01(\x04R\x05stale\x12#\n" +
-	"\rendpoints_out\x18\x05 \x01(\rR\fendpointsOut\"\x8a\x04\n" +
+	"\rendpoints_out\x18\x05 \x01(\rR\fendpointsOut\"\x8f\x04\n" +
 	"\x06Update\x12\x1e\n" +
 	"\n" +
 	"generation\x18\x01 \x01(\x04R\n" +
@@ -3219,9 +3219,9 @@ const file_api_push_v1_push_proto_rawDesc = "" +
 	"identities\x18\t \x03(\v2\x15.wye.push.v1.IdentityR\n" +
 	"identities\x12=\n" +
 	"\rtrust_bundles\x18\n" +
-	" \x03(\v2\x18.wye.push.v1.TrustBundleR\ftrustBundles\x128\n" +
-	"\vticket_keys\x18\v \x01(\v2\x17.wye.push.v1.TicketKeysR\n" +
-	"ticketKeys\"\xfe\x02\n" +
+	" \x03(\v2\x18.wye.push.v1.TrustBundleR\ftrustBundles\x12=\n" +
+	"\vticket_keys\x18\v \x01(\v2\x17.wye.push.v1.TicketKeysB\x03\x80\x01\x01R\n" +
+	"ticketKeys\"\x83\x03\n" +
 	"\x06Config\x12\x1e\n" +
 	"\n" +
 	"generation\x18\x01 \x01(\x04R\n" +
@@ -3233,8 +3233,8 @@ const file_api_push_v1_push_proto_rawDesc = "" +
 	"\n" +
 	"identities\x18\x06 \x03(\v2\x15.wye.push.v1.IdentityR\n" +
 	"identities\x12=\n" +
-	"\rtrust_bundles\x18\a \x03(\v2\x18.wye.push.v1.TrustBundleR\ftrustBundles\x128\n" +
-	"\vticket_keys\x18\b \x01(\v2\x17.wye.push.v1.TicketKeysR\n" +
+	"\rtrust_bundles\x18\a \x03(\v2\x18.wye.push.v1.TrustBundleR\ftrustBundles\x12=\n" +
+	"\vticket_keys\x18\b \x01(\v2\x17.wye.push.v1.TicketKeysB\x03\x80\x01\x01R\n" +
 	"ticketKeys\"\xbd\x02\n" +
 	"\bListener\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
@@ -3269,17 +3269,17 @@ const file_api_push_v1_push_proto_rawDesc = "" +
 	"\bidentity\x18\x04 \x01(\tR\bidentity\x12\x1c\n" +
 	"\tprotocols\x18\x05 \x03(\tR\tprotocols\x12\x1f\n" +
 	"\vmin_version\x18\x06 \x01(\rR\n" +
-	"minVersion\"F\n" +
+	"minVersion\"K\n" +
 	"\bIdentity\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
-	"\x05chain\x18\x02 \x01(\fR\x05chain\x12\x10\n" +
-	"\x03key\x18\x03 \x01(\fR\x03key\"E\n" +
+	"\x05chain\x18\x02 \x01(\fR\x05chain\x12\x15\n" +
+	"\x03key\x18\x03 \x01(\fB\x03\x80\x01\x01R\x03key\"E\n" +
 	"\vTrustBundle\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\"\n" +
-	"\fcertificates\x18\x02 \x01(\fR\fcertificates\" \n" +
+	"\fcertificates\x18\x02 \x01(\fR\fcertificates\"%\n" +
 	"\n" +
-	"TicketKeys\x12\x12\n" +
-	"\x04keys\x18\x01 \x03(\fR\x04keys\"@\n" +
+	"TicketKeys\x12\x17\n" +
+	"\x04keys\x18\x01 \x03(\fB\x03\x80\x01\x01R\x04keys\"@\n" +
 	"\x0eServerIdentity\x12\x12\n" +
 	"\x04host\x18\x01 \x01(\tR\x04host\x12\x1a\n" +
 	"\bidentity\x18\x02 \x01(\tR\bidentity\"\xd3\x04\n" +

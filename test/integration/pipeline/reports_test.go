@@ -133,7 +133,7 @@ func TestKubectlShowsTheTruth(t *testing.T) {
 	p.expect(table, ready)
 	for kind, want := range map[string][]string{
 		"tcproute": {
-			"NAME FLEET PORT DESTINATION SPLIT CONVERGED READY REASON",
+			"NAME FLEET PORT DESTINATION SPLIT CONVERGED READY REASON STALE HOSTNAMES",
 			fmt.Sprintf("echo edge %d /svc/echo a=90%% b=10%% 3/3 True Ready", route.Spec.Port),
 			fmt.Sprintf("lost edge %d %s 3/3 False BackendNotFound", lost.Spec.Port, p.path("nobody")),
 		},
