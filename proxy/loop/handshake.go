@@ -126,6 +126,7 @@ type secret struct {
 	relays bool // the handshake is done
 	ended  bool // the peer has closed its side of the socket
 	bidden bool // the peer has been told that nothing more will come
+	asks   bool // crypto/tls had something to answer to what was read last
 	record record
 
 	// During the handshake:

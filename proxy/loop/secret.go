@@ -22,6 +22,9 @@ const sealedScratch = 64 << 10
 // what it answers, so that only who asks for thousands and reads none has so many.
 const sealedMost = 2 * scratch
 
+// askedMost is how much is read of a side that had something to be answered before.
+const askedMost = 2 << 10
+
 // errUnread is why a connection ends that has too many answers held.
 var errUnread = errors.New("too many requests for other keys whose answers were not read")
 
@@ -79,7 +82,11 @@ func (s *secret) take(b []byte) (int, error) {
 // open moves what one read takes from a side, out of TLS, and returns its size.
 func (l *loop) open(c *conn, from side) int {
 	h, src, s := &c.half[from], &c.sock[from], c.secret[from]
-	b := l.sealedIn[:c.pace.most(from, l.now, len(l.sealedIn))]
+	most := len(l.sealedIn)
+	if s.asks {
+		most = askedMost
+	}
+	b := l.sealedIn[:c.pace.most(from, l.now, most)]
 	n, errno := receive(src.fd, b)
 	c.pace.spend(from, n)
 	switch {
@@ -105,6 +112,9 @@ func (l *loop) open(c *conn, from side) int {
 		plain += m
 		if err == nil {
 			continue
+		}
+		if s.asks = len(l.sealed) > 0; s.asks {
+			n = turn // others have theirs: answers take a hundred times the work of payload
 		}
 		if l.answer(c, from); c.phase != relaying {
 			return 0
