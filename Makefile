@@ -66,7 +66,7 @@ e2e: ## Test on the cluster of $KUBECONFIG, where the images can be had and Wye 
 	KUBECTL="$(KUBECTL)" CONTROLLER_IMAGE=$(CONTROLLER_IMAGE) PROXY_IMAGE=$(PROXY_IMAGE) \
 		go test -tags e2e -count 1 -timeout 30m -v $(TEST_FLAGS) ./test/e2e/...
 
-soak: ## Keep wye-proxy under mixed load, with TLS and without, and changes for DURATION=30m; look for lost bytes, resets and leaks.
+soak: ## Keep wye-proxy under mixed load, with TLS and without, between proxies too, and changes for DURATION=30m; look for lost bytes, resets and leaks.
 	go test -tags soak -count 1 -timeout 0 -v $(TEST_FLAGS) ./test/soak -args -duration $(or $(DURATION),30m) -proxy-flags '$(PROXY_FLAGS)' $(if $(SEED),-seed $(SEED))
 
 guards: build ## Attack each guard of the proxy and measure what others feel of it, on an idle machine. ROUNDS=5 SECONDS=5 CONNECTIONS=20000 WITHIN=10

@@ -34,6 +34,7 @@ func changes() []change {
 		{"kills", 4, (*world).killOrStart},
 		{"sessions", 1, (*world).changeSession},
 		{"certificates", 2, (*world).changeCertificate},
+		{"trust", 2, (*world).changeTrust},
 	}
 }
 
@@ -54,6 +55,8 @@ func (w *world) disturb(t *testing.T, until time.Time) {
 			t.Fatalf("the proxy ended: %v", err)
 		case err := <-w.front.end:
 			t.Fatalf("the front proxy ended: %v", err)
+		case err := <-w.back.program.end:
+			t.Fatalf("the back proxy ended: %v", err)
 		case <-timer:
 			c := draw[w.random.IntN(len(draw))]
 			c.do(w, t)

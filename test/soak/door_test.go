@@ -12,20 +12,21 @@ import (
 	"net"
 )
 
-// door is an address that clients dial, and the route that it leads to.
+// door is an address that clients dial.
 type door struct {
 	name    string
 	address string
-	route   *route
+	route   *route // that it leads to, if that may be away
+	tells   bool   // endpoints are told of the client by the PROXY protocol
 	dial    func(address string) (conn, error)
 }
 
 // dial connects through any of the doors whose routes are there.
-func (w *world) dial() (name string, c conn, err error) {
+func (w *world) dial() (d *door, c conn, err error) {
 	for {
 		d := w.doors[rand.IntN(len(w.doors))]
 		if c, there, err := w.plan.dial(d); there {
-			return d.name, c, err
+			return d, c, err
 		}
 	}
 }
@@ -43,7 +44,7 @@ func versions() []uint16 { return []uint16{tls.VersionTLS12, tls.VersionTLS13} }
 
 // dialTLS dials by a version of TLS, and half of the time by what is left of an
 // earlier session, if something is.
-func (w *world) dialTLS(id *identity, version uint16) func(address string) (conn, error) {
+func (w *world) dialTLS(id *identity, version uint16, dialer *net.Dialer) func(address string) (conn, error) {
 	full := &tls.Config{RootCAs: id.roots, ServerName: host, MinVersion: version, MaxVersion: version}
 	resuming := full.Clone()
 	resuming.ClientSessionCache = tls.NewLRUClientSessionCache(1)
@@ -53,7 +54,7 @@ func (w *world) dialTLS(id *identity, version uint16) func(address string) (conn
 			config = resuming
 		}
 		least := id.least()
-		c, err := tls.DialWithDialer(&net.Dialer{Timeout: patience}, "tcp4", address, config)
+		c, err := tls.DialWithDialer(dialer, "tcp4", address, config)
 		if err != nil {
 			return nil, err
 		}

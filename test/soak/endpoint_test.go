@@ -7,7 +7,9 @@ package soak
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"net"
 	"sync"
 )
@@ -56,7 +58,8 @@ func (e *endpoint) accept(l net.Listener) {
 		e.mu.Lock()
 		before := e.kills
 		dead := e.listener != l
-		if dead {
+		if dead { // as late as this it may be another's by now, who has had it ready
+			e.kills += 2
 			_ = tcp.SetLinger(0)
 			_ = tcp.Close()
 		} else {
@@ -105,6 +108,9 @@ func (e *endpoint) serve(c *net.TCPConn, before kills) {
 		_ = c.Close()
 	}()
 	h, err := readHeader(c)
+	if errors.Is(err, io.EOF) {
+		return // a proxy had it ready, for nobody; a client who has lost it will tell
+	}
 	if err != nil || int(h.Kind) >= len(e.world.kinds) {
 		e.world.tally.backend("unknown", fmt.Errorf("header: %w", err), e.killed().since(before))
 		return

@@ -8,6 +8,7 @@ package soak
 import (
 	"crypto/tls"
 	"fmt"
+	"net"
 	"strings"
 	"testing"
 
@@ -18,7 +19,8 @@ import (
 // frontName is what the proxy is called that ends TLS.
 const frontName = "front proxy"
 
-// frontConfig is that of the front proxy, with its dtab and its servers to be filled in.
+// frontConfig is that of the front proxy, with its dtab, its servers and whom it trusts
+// to be the back proxy to be filled in.
 const frontConfig = `
 admin: {ip: 127.0.0.1, port: 0}
 routers:
@@ -26,38 +28,64 @@ routers:
   interpreter: {kind: default}
   dtab: '%s'
   servers:
-%s`
+%s
+  client:
+    kind: io.l5d.static
+    configs:
+    - {prefix: /back, proxyProtocol: 2, tls: {dnsName: %s, trustCerts: [%q]}}
+`
 
 // startFront starts a proxy with ports that end TLS, and lead to those routes of the
-// other that are always there.
+// other that are always there, and to the back proxy. One without TLS does that, too.
 func (w *world) startFront(t *testing.T, file string) {
 	t.Helper()
 	authority, dir := pushtest.NewAuthority(t), t.TempDir()
 	var dtab, servers strings.Builder
-	for _, r := range w.plan.routes {
-		if r.passes {
-			continue
-		}
-		id, port := newIdentity(t, authority, dir, r.name), ports.Free(t)
-		fmt.Fprintf(&dtab, "/%s => /$/inet/127.0.0.1/%d ;", r.name, r.port)
+	var ids []*identity
+	lead := func(name, destination string, tells bool) {
+		id, port := newIdentity(t, authority, dir, name), ports.Free(t)
+		fmt.Fprintf(&dtab, "/%s => %s ;", name, destination)
 		fmt.Fprintf(&servers, "  - {ip: 127.0.0.1, port: %d, dstName: /%s, tls: {defaultIdentity: {certs: [%q], privateKey: %q}}}\n",
-			port, r.name, id.certs, id.key)
-		w.identities = append(w.identities, id)
+			port, name, id.certs, id.key)
+		ids = append(ids, id)
 		for _, version := range versions() {
 			w.doors = append(w.doors, &door{
-				name: r.name + " by " + tls.VersionName(version), address: fmt.Sprintf("127.0.0.1:%d", port),
-				route: r, dial: w.dialTLS(id, version),
+				name: name + " by " + tls.VersionName(version), address: fmt.Sprintf("127.0.0.1:%d", port),
+				tells: tells, dial: w.dialTLS(id, version, &net.Dialer{Timeout: patience}),
 			})
 		}
 	}
-	config := write(t, dir, "front.yml", fmt.Appendf(nil, frontConfig, &dtab, &servers))
-	w.front = run(t, frontName, file, append(strings.Fields(*flags), config)...)
+	for _, r := range w.plan.routes {
+		if !r.passes {
+			lead(r.name, inet(int(r.port)), false)
+		}
+	}
+	lead("back", inet(w.back.port), true)
+	open := ports.Free(t)
+	fmt.Fprintf(&servers, "  - {ip: 127.0.0.1, port: %d, dstName: /back}\n", open)
+	w.doors = append(w.doors, &door{name: "back in the clear", address: fmt.Sprintf("127.0.0.1:%d", open), tells: true, dial: dialTCP})
+	config := write(t, dir, "front.yml", fmt.Appendf(nil, frontConfig, &dtab, &servers, host, w.back.trust))
+	w.front = w.runFile(t, frontName, file, config, ids...)
+}
+
+// inet is the name of a port of this machine.
+func inet(port int) string { return fmt.Sprintf("/$/inet/127.0.0.1/%d", port) }
+
+// runFile starts a proxy with a file and waits until it serves. The identities are its own.
+func (w *world) runFile(t *testing.T, name, file, config string, ids ...*identity) *program {
+	t.Helper()
+	p := run(t, name, file, append(strings.Fields(*flags), config)...)
 	w.eventually(t, func() error {
-		if text := w.front.get(t, "/ready"); !strings.HasPrefix(text, "ready: ") || !strings.Contains(text, ", 0 refused") {
-			return fmt.Errorf("front proxy: %s", text)
+		if text := p.get(t, "/ready"); !strings.HasPrefix(text, "ready: ") || !strings.Contains(text, ", 0 refused") {
+			return fmt.Errorf("%s: %s", name, text)
 		}
 		return nil
 	})
+	for _, id := range ids {
+		id.shower = p
+	}
+	w.identities = append(w.identities, ids...)
+	return p
 }
 
 // changeCertificate renews an identity, or spoils one for a while, which must change
@@ -83,12 +111,12 @@ func (w *world) mend(t *testing.T) {
 	}
 }
 
-// isCurrent waits until the front proxy says that an identity is current, or is not.
+// isCurrent waits until its proxy says that an identity is current, or is not.
 func (w *world) isCurrent(t *testing.T, id *identity, want float64) {
 	t.Helper()
 	w.eventually(t, func() error {
 		series := fmt.Sprintf("wye_proxy_tls_certificate_current{identity=%q}", id.name())
-		if got, there := w.front.scrape(t)[series]; got != want || !there {
+		if got, there := id.shower.scrape(t)[series]; got != want || !there {
 			return fmt.Errorf("%s is %.0f, there: %t, and should be %.0f", series, got, there, want)
 		}
 		return nil

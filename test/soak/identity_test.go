@@ -31,8 +31,9 @@ const (
 type identity struct {
 	authority  *pushtest.Authority
 	roots      *x509.CertPool
-	certs, key string // files
-	broken     bool   // they cannot be used. Of the goroutine that makes changes
+	certs, key string   // files
+	broken     bool     // they cannot be used. Of the goroutine that makes changes
+	shower     *program // shows it to its clients
 
 	mu      sync.Mutex
 	numbers map[string]int // guarded by mu: certificate, in DER -> its place in written

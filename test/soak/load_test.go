@@ -114,14 +114,17 @@ func (l *load) work(number uint8, k kind) {
 // converse holds the client's side of a conversation, through any door.
 func (l *load) converse(k kind, h header) {
 	before := l.world.allKills()
-	door, c, err := l.world.dial()
+	d, c, err := l.world.dial()
 	if err != nil {
 		// A kill may have reached it before the client has seen that it is connected.
 		excused := errors.Is(err, syscall.ECONNRESET) && l.world.hurt(before, -1)
-		l.world.tally.client(k.name, 0, fmt.Errorf("dial %s: %w", door, err), excused)
+		l.world.tally.client(k.name, 0, fmt.Errorf("dial %s: %w", d.name, err), excused)
 		return
 	}
 	defer c.Close()
+	if d.tells {
+		h.From = uint16(c.LocalAddr().(*net.TCPAddr).Port)
+	}
 	t := &talk{header: h, conn: c, block: l.world.block, hold: l.pause}
 	endpoint := -1 // not known
 	began := time.Now()
@@ -131,7 +134,7 @@ func (l *load) converse(k kind, h header) {
 		func() error { return k.client(t) },
 	)
 	if err != nil {
-		err = fmt.Errorf("%s to endpoint %d, after %s, %+v: %w", door, endpoint, time.Since(began).Round(time.Millisecond), h, err)
+		err = fmt.Errorf("%s to endpoint %d, after %s, %+v: %w", d.name, endpoint, time.Since(began).Round(time.Millisecond), h, err)
 	}
 	moved := (int64(h.Up) + int64(h.Down)) * int64(max(h.Rounds, 1))
 	l.world.tally.client(k.name, moved, err, l.world.hurt(before, endpoint))

@@ -74,7 +74,7 @@ func (p *plan) reset() {
 
 // dial connects through a door. It tells whether the door's route is there.
 func (p *plan) dial(d *door) (c conn, there bool, err error) {
-	if d.route.passes {
+	if d.route != nil {
 		p.mu.RLock()
 		defer p.mu.RUnlock()
 		if !d.route.there {

@@ -3,12 +3,13 @@
 // Copyright The Wye Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package soak keeps a real wye-proxy, and another in front of it that ends TLS, under
-// mixed load for a long time, while its config changes at random, its endpoints are
-// killed and started again, and certificates are replaced. Every byte of every stream
-// must be right, no connection may end that the test has not ended, a handshake must
-// show the newest certificate, and at rest both proxies must hold what they held in
-// the beginning.
+// Package soak keeps a real wye-proxy under mixed load for a long time, and another in
+// front of it that ends TLS and leads to a third as well: in TLS, and telling of clients
+// by the PROXY protocol, which that one tells the endpoints. Meanwhile config changes at
+// random, endpoints are killed and started again, and certificates are replaced. Every
+// byte of every stream must be right and every endpoint know its client, no connection
+// may end that the test has not ended, a handshake must show the newest certificate, and
+// at rest all proxies must hold what they held in the beginning.
 package soak
 
 import (
@@ -33,7 +34,7 @@ const (
 var (
 	duration = flag.Duration("duration", 30*time.Minute, "of the load")
 	seed     = flag.Uint64("seed", 0, "of the changes; 0: a new one each time")
-	flags    = flag.String("proxy-flags", "", "more of both proxies, with spaces between them")
+	flags    = flag.String("proxy-flags", "", "more of all proxies, with spaces between them")
 )
 
 // world is everything that runs.
@@ -49,7 +50,8 @@ type world struct {
 	controller *pushtest.Controller
 	session    *pushtest.Session
 	proxy      *program
-	front      *program // ends TLS in front of the other
+	back       *back
+	front      *program // ends TLS in front of the others
 	identities []*identity
 	doors      []*door
 	load       *load
@@ -73,7 +75,9 @@ func TestSoak(t *testing.T) {
 		last = w.rest(t)
 	}
 	w.load.stop()
+	w.wantActs(t)
 	w.front.drain(t)
+	w.back.program.drain(t)
 	w.proxy.drain(t)
 	for i := range last {
 		for _, grown := range last[i].growth(first[i]) {
@@ -114,6 +118,7 @@ func newWorld(t *testing.T) *world {
 	w.plan = newPlan(w.random, w.endpoints, func() uint32 { return uint32(ports.Free(t)) })
 	file := build(t)
 	w.startProxy(t, file)
+	w.startBack(t, file)
 	w.startFront(t, file)
 	w.began = time.Now()
 	w.load = startLoad(w)
@@ -134,11 +139,15 @@ func (w *world) startProxy(t *testing.T, file string) {
 	w.session = w.controller.Next(t)
 	w.push(t, w.plan.full())
 	for _, r := range w.plan.routes {
-		w.doors = append(w.doors, &door{name: r.name, address: r.address(), route: r, dial: dialTCP})
+		d := &door{name: r.name, address: r.address(), dial: dialTCP}
+		if r.passes {
+			d.route = r
+		}
+		w.doors = append(w.doors, d)
 	}
 }
 
-func (w *world) proxies() []*program { return []*program{w.proxy, w.front} }
+func (w *world) proxies() []*program { return []*program{w.proxy, w.front, w.back.program} }
 
 // allKills are the kills of all endpoints so far.
 func (w *world) allKills() []kills {

@@ -37,19 +37,49 @@ type header struct {
 	Rounds   uint32 // of messages
 	Hold     uint32 // milliseconds that the backend waits before it answers
 	Start    uint32 // where in the block the streams begin
+	From     uint16 // the client's port, if the endpoint is told of the client; else 0
 }
 
+// telling begins the header of version 2 of the PROXY protocol that tells of a client of
+// TCP over IPv4, and has no extensions; told is the size of all of it, which ends with
+// the ports of the client and of what it has connected to.
+const (
+	telling = "\r\n\r\n\x00\r\nQUIT\n\x21\x11\x00\x0c"
+	told    = 28
+)
+
 // headerSize is the size of a header on the wire.
-const headerSize = 21
+const headerSize = 23
 
 func (h header) write(c net.Conn) error {
 	return binary.Write(c, binary.BigEndian, h)
 }
 
+// readHeader reads the header, and what comes before it where a proxy tells of the client.
+// It waits longer than a proxy has a connection ready.
 func readHeader(c net.Conn) (h header, err error) {
-	_ = c.SetReadDeadline(time.Now().Add(patience))
-	err = binary.Read(io.LimitReader(c, headerSize), binary.BigEndian, &h)
-	return h, err
+	_ = c.SetReadDeadline(time.Now().Add(2 * patience))
+	b := make([]byte, told) // of which a header takes less
+	if _, err := io.ReadFull(c, b[:headerSize]); err != nil {
+		return h, err
+	}
+	var from uint16
+	if bytes.HasPrefix(b, []byte(telling)) {
+		if _, err := io.ReadFull(c, b[headerSize:]); err != nil {
+			return h, err
+		}
+		from = binary.BigEndian.Uint16(b[told-4:])
+		if _, err := io.ReadFull(c, b[:headerSize]); err != nil {
+			return h, err
+		}
+	}
+	if _, err := binary.Decode(b, binary.BigEndian, &h); err != nil {
+		return h, err
+	}
+	if from != h.From {
+		return h, fmt.Errorf("%w: told of a client at port %d, which is at port %d", errWrong, from, h.From)
+	}
+	return h, nil
 }
 
 // block is what all streams are made of: each begins somewhere else in it, and goes
