@@ -5,6 +5,7 @@ package api
 
 import (
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -54,9 +55,7 @@ func tryPiece(t *testing.T, page, document string, example map[string]any) {
 			continue
 		}
 		piece := object(t, kind, "try", `{}`)
-		for key, value := range example["spec"].(map[string]any) {
-			piece.Object["spec"].(map[string]any)[key] = value
-		}
+		maps.Copy(piece.Object["spec"].(map[string]any), example["spec"].(map[string]any))
 		err := admin.Create(t.Context(), piece, client.DryRunAll, client.FieldValidation("Strict"))
 		if err == nil {
 			return
