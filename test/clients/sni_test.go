@@ -115,13 +115,14 @@ func (s *site) haproxy(hosts ...string) (port int) {
 	return port
 }
 
-// runNginx runs nginx with a configuration, of which some comes first.
+// runNginx runs nginx with a configuration, of which some comes first: as one process,
+// since a worker would outlive its master when that is killed.
 func runNginx(t *testing.T, first, config string) {
 	t.Helper()
 	dir := t.TempDir()
 	file := dir + "/nginx.conf"
-	write(t, file, first+"daemon off; worker_processes 1; pid pid; error_log stderr notice;\nevents {}\n"+config)
-	serve(t, exec.CommandContext(t.Context(), program(t, "nginx", "nginx"), "-p", dir, "-c", file), "start worker process ")
+	write(t, file, first+"daemon off; master_process off; pid pid; error_log stderr notice;\nevents {}\n"+config)
+	serve(t, exec.CommandContext(t.Context(), program(t, "nginx", "nginx"), "-p", dir, "-c", file), "event method")
 }
 
 // runHAProxy runs HAProxy with a configuration that listens on a port.
