@@ -117,7 +117,7 @@ func (t *translation) certificates(namespace string, form *Bound) []need {
 		}
 	}
 	forLeaves(form.Tree, func(a Arm) {
-		tls, place := poolOf(form.Spec, a).GetSettings().GetTls(), fmt.Sprintf("TLS to %s", a.Name)
+		tls, place := poolSettings(form.Spec, a).GetTls(), fmt.Sprintf("TLS to %s", a.Name)
 		if name := tls.GetIdentity(); name != "" {
 			needs = append(needs, need{use{parseRef(name), false}, place})
 		}
