@@ -111,7 +111,7 @@ type half struct {
 	pipe  *pipe  // what was read into a pipe and could not be written; nil when there is nothing
 	moved int64  // bytes written
 	told  int64  // of those, what the metrics know
-	run   uint32 // bytes of reads that filled the buffer, without one between them that did not
+	run   uint32 // how much it has moved lately in large pieces; see bulk
 	ended bool   // the end has been read, or nothing is read any more
 	over  bool   // the end has been passed on, or there is nobody to pass it to
 }

@@ -29,7 +29,7 @@ func (l *loop) happened(c *conn, s side, events uint32) {
 		}
 	case relaying:
 		c.sock[s].seen(events)
-		if c.half[client].run >= bulk || c.half[backend].run >= bulk {
+		if c.bulky() {
 			l.later(c) // those with little to move come first
 			return
 		}
@@ -40,6 +40,9 @@ func (l *loop) happened(c *conn, s side, events uint32) {
 		}
 	}
 }
+
+// bulky says whether c moves much at a time, so that those with little to move come first.
+func (c *conn) bulky() bool { return c.half[client].run >= large || c.half[backend].run >= large }
 
 // seen notes what events say of a socket.
 func (s *sock) seen(events uint32) {
@@ -105,14 +108,22 @@ func (l *loop) copy(c *conn, from side) int {
 	case n < len(b):
 		// Nothing is left, unless an end is: that may have come with the same event.
 		src.readable = src.hung
-		h.run = 0
-	default:
-		h.run += uint32(n)
 	}
+	h.took(n, len(b))
 	if !l.pass(c, from, b[:n]) {
-		h.run = 0
+		h.run /= 2
 	}
 	return n
+}
+
+// took notes that a direction has moved n bytes at once, where most could have been.
+func (h *half) took(n, most int) {
+	switch {
+	case n < morsel:
+		h.run /= 2
+	case n == most, n >= piece:
+		h.run = min(h.run+uint32(n), longest)
+	}
 }
 
 // pass passes on payload that one side has sent. It is false where some of it is held
@@ -135,7 +146,7 @@ func (h *half) appetite() int {
 	switch {
 	case h.run < 32<<10:
 		return 32 << 10
-	case h.run < 96<<10:
+	case h.run < large:
 		return 64 << 10
 	default:
 		return scratch

@@ -12,13 +12,21 @@ import (
 )
 
 const (
-	// bulk is how much a direction must have moved, in reads that filled the buffer,
-	// for the kernel to move it from then on.
+	// bulk is the run of a direction from which on the kernel moves it: bytes that came in
+	// reads that filled the buffer, or in pieces. A morsel halves a run.
 	bulk = 256 << 10
+	// large is the run that makes it bulk among messages, which come before it.
+	large = 96 << 10
+	// longest is as far as a run is counted, so that a few morsels can end it.
+	longest = 4 * bulk
+	// piece is about where splicing begins to cost less than copying.
+	piece = 64 << 10
 	// morsel is what splicing is not worth its calls for.
-	morsel = 4 << 10
-	// pipeSize is asked for, of the kernel, which may grant less, and of each splice.
+	morsel = 16 << 10
+	// pipeSize is asked for, of the kernel, which may grant less. It is in pages of 4 KiB.
 	pipeSize = 1 << 20
+	// haul is the most that a splice asks for: what is in place of a page may be larger.
+	haul = 8 << 20
 	// slice is what a turn moves at most while others have messages, which wait for it.
 	slice = 64 << 10
 	// amongMessages is for how long after a message there may be others.
@@ -87,16 +95,16 @@ func (l *loop) splice(c *conn, from side) {
 		l.later(c)
 		return
 	}
-	most := pipeSize
+	most := haul
 	if l.now-l.messageAt < amongMessages {
 		most = slice
 	}
-	n, errno := splice(src.fd, p.in, c.pace.most(from, l.now, most))
+	most = c.pace.most(from, l.now, most)
+	n, errno := splice(src.fd, p.in, most)
 	c.pace.spend(from, n)
 	if errno == 0 && n > 0 {
-		if h.pipe, p.n = p, n; n < morsel {
-			h.run = 0
-		}
+		h.pipe, p.n = p, n
+		h.took(n, most)
 		if l.empty(c, from) {
 			l.later(c)
 		}
