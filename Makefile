@@ -72,8 +72,8 @@ e2e: ## Test on the cluster of $KUBECONFIG, where the images can be had and Wye 
 		go test -tags e2e -count 1 -timeout 30m -v $(TEST_FLAGS) ./test/e2e/...
 
 soak: build ## Keep wye-proxy under mixed load, with TLS and without, between proxies too, and changes for DURATION=30m; look for lost bytes, resets and leaks.
-	go test -tags soak -c -o bin/soak.test ./test/soak
-	cd test/soak && $(ALONE) ../../bin/soak.test -test.v -test.timeout 0 $(TEST_FLAGS) -duration $(or $(DURATION),30m) -proxy-flags '$(PROXY_FLAGS)' $(if $(SEED),-seed $(SEED))
+	go test -tags soak -c $(TEST_FLAGS) -o bin/soak.test ./test/soak
+	cd test/soak && $(ALONE) ../../bin/soak.test -test.v -test.timeout 0 -duration $(or $(DURATION),30m) -proxy-flags '$(PROXY_FLAGS)' $(if $(SEED),-seed $(SEED))
 
 guards: build ## Attack each guard of the proxy and measure what others feel of it, on an idle machine. ROUNDS=5 SECONDS=5 CONNECTIONS=20000 WITHIN=10
 	go test -count 1 -timeout 0 -v $(TEST_FLAGS) ./test/guards -args -rounds $(or $(ROUNDS),5) -connections $(or $(CONNECTIONS),20000) \
