@@ -15,7 +15,8 @@ const (
 	// bulk is the run of a direction from which on the kernel moves it: bytes that came in
 	// reads that filled the buffer, or in pieces. A morsel halves a run.
 	bulk = 256 << 10
-	// large is the run that makes it bulk among messages, which come before it.
+	// large is the run that makes it bulk among messages, which come before it, and from
+	// which on a read takes all of the loop's buffer.
 	large = 96 << 10
 	// longest is as far as a run is counted, so that a few morsels can end it.
 	longest = 4 * bulk
